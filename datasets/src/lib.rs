@@ -1,0 +1,11 @@
+//! Datasets: readers for the common formats, named datasets, and the procedural mini world.
+//!
+//! A dataset is opened by name (`cifar100`, looked for under the data folder) or by a locator (`folder:PATH`,
+//! `mini:shapes`).
+
+pub mod mini;
+mod mini_dataset;
+mod named;
+pub mod readers;
+
+pub use mini_dataset::MiniDataset;

@@ -1,0 +1,85 @@
+//! The readers by name: `folder:PATH`, `idx:PATH`, `cifar:PATH`, `flowers:PATH`, `captions:PATH`.
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use clf_core::data::DatasetError;
+
+use super::{Captions, Cifar, Flowers, Folder, Idx, InfoOverrides};
+
+/// The path of a locator, starting at `base` if it is relative.
+fn place(path: &str, base: &Path) -> Result<PathBuf, DatasetError> {
+    if path.is_empty() || path.starts_with('~') {
+        return Err(DatasetError::Unsuitable {
+            dataset: path.to_owned(),
+            reason: "its path is empty or starts with ~".to_owned(),
+            hint: "write the whole path; a leading ~ is not expanded".to_owned(),
+        });
+    }
+    Ok(base.join(path))
+}
+
+clf_core::register_reader! {
+    name: "folder",
+    summary: "Class folders, split folders, lists, or a TOML that describes them.",
+    open: |path, base| Ok(Arc::new(Folder::open(place(path, base)?)?)),
+}
+
+clf_core::register_reader! {
+    name: "idx",
+    summary: "The idx files of MNIST and its relatives, gzipped or not.",
+    open: |path, base| Ok(Arc::new(Idx::open(place(path, base)?, InfoOverrides::default())?)),
+}
+
+clf_core::register_reader! {
+    name: "cifar",
+    summary: "CIFAR-10 and CIFAR-100, binary or python version.",
+    open: |path, base| Ok(Arc::new(Cifar::open(place(path, base)?, InfoOverrides::default())?)),
+}
+
+clf_core::register_reader! {
+    name: "flowers",
+    summary: "Oxford Flowers 102 with its MATLAB files.",
+    open: |path, base| Ok(Arc::new(Flowers::open(place(path, base)?, InfoOverrides::default())?)),
+}
+
+clf_core::register_reader! {
+    name: "captions",
+    summary: "Conceptual Captions tables and COCO caption files.",
+    open: |path, base| Ok(Arc::new(Captions::open(place(path, base)?)?)),
+}
+
+#[cfg(test)]
+mod tests {
+    use clf_core::registry::open_dataset;
+
+    use super::*;
+
+    const NAMES: [&str; 5] = ["folder", "idx", "cifar", "flowers", "captions"];
+
+    fn error(locator: &str) -> String {
+        open_dataset(locator, Path::new("/nowhere"), Path::new("/data")).err().unwrap().to_string()
+    }
+
+    #[test]
+    fn an_unknown_reader_gets_the_nearest_one() {
+        assert!(error("folders:cats").contains("did you mean \"folder\"?"));
+        assert!(error("zip:cats").contains("known are"));
+    }
+
+    #[test]
+    fn a_relative_path_starts_at_the_base() {
+        for name in NAMES {
+            assert!(error(&format!("{name}:cats")).contains("/nowhere/cats"));
+            assert!(error(&format!("{name}:/else/cats")).contains("/else/cats"));
+        }
+    }
+
+    #[test]
+    fn a_home_folder_is_not_guessed() {
+        assert!(error("folder:~/cats").contains("not expanded"));
+        assert!(error("folder:").contains("empty"));
+    }
+}

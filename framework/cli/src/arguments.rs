@@ -1,0 +1,210 @@
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Continual learning of CLIP-style models: methods side by side, exactly reproducible.
+#[derive(Parser)]
+#[command(name = "clf", version, after_help = EXIT_CODES)]
+pub struct Arguments {
+    /// More messages on stderr; twice for all. RUST_LOG overrides it.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub verbose: u8,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXIT_CODES: &str = "Exit codes: 0 success, 1 a defect in clf, 2 a wrong name, key, value or flag, 3 data missing \
+or damaged, 4 weights missing or damaged, 5 training went wrong, 6 a file could not be written or read, 130 interrupted.";
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Learns the tasks of a scenario with a method.
+    Run(RunArguments),
+    /// Scores weights on the test sets of a scenario.
+    Eval(EvalArguments),
+    /// Lists what is registered.
+    List(ListArguments),
+    /// Shows a method, hook or scenario: source, defaults, differences.
+    Show(ShowArguments),
+    /// Trains a CLIP from scratch on image-text pairs.
+    Pretrain(PretrainArguments),
+    /// Prints the figures of a run folder or of a matrix in a .npy file.
+    Metrics(MetricsArguments),
+}
+
+/// Where data and weights are.
+#[derive(Args)]
+pub struct DataArguments {
+    /// Folder of datasets and models; the default is clf in the user's data folder.
+    #[arg(long, env = "CLF_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// auto, cpu or cuda:N.
+    #[arg(long, default_value = "auto")]
+    pub device: String,
+}
+
+/// Which weights.
+#[derive(Args)]
+pub struct ModelArguments {
+    /// A model by name (see `clf list models`) or a .safetensors file; the default is the scenario's.
+    #[arg(long)]
+    pub model: Option<String>,
+    /// Activation of weights whose file does not say it.
+    #[arg(long, value_enum)]
+    pub activation: Option<ActivationName>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum ActivationName {
+    QuickGelu,
+    Gelu,
+}
+
+#[derive(Args)]
+pub struct RunArguments {
+    /// The method, see `clf list methods`.
+    #[arg(long)]
+    pub method: String,
+    /// A scenario by name (see `clf list scenarios`) or a .toml file.
+    #[arg(long)]
+    pub scenario: String,
+    #[command(flatten)]
+    pub model: ModelArguments,
+    /// Weights to start from, instead of those of the model; the model stays the zero-shot teacher.
+    #[arg(long, value_name = "FILE")]
+    pub start: Option<PathBuf>,
+    /// Adds a hook to those of the method; may be repeated.
+    #[arg(long = "hook", value_name = "NAME")]
+    pub hooks: Vec<String>,
+    /// Sets a configuration key, for example train.lr=1e-4; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// A TOML file of configuration keys; may be repeated, later ones win.
+    #[arg(long = "config", value_name = "FILE")]
+    pub configs: Vec<PathBuf>,
+    /// Seed of all randomness.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Dataset of reference images instead of the scenario's.
+    #[arg(long, value_name = "DATASET")]
+    pub reference_images: Option<String>,
+    /// Dataset of reference texts instead of the scenario's.
+    #[arg(long, value_name = "DATASET")]
+    pub reference_texts: Option<String>,
+    #[command(flatten)]
+    pub data: DataArguments,
+    /// Run folder; the default is runs/SCENARIO-METHOD-SEED.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Replaces a run that is already in the folder.
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Prints the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct EvalArguments {
+    /// Weights to score; the default is the model itself.
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: Option<PathBuf>,
+    /// A scenario by name or a .toml file.
+    #[arg(long)]
+    pub scenario: String,
+    /// Method whose classifier is used.
+    #[arg(long, default_value = "zero-shot")]
+    pub method: String,
+    #[command(flatten)]
+    pub model: ModelArguments,
+    #[command(flatten)]
+    pub data: DataArguments,
+    /// Prints the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Kind {
+    Methods,
+    Hooks,
+    Scenarios,
+    Datasets,
+    Readers,
+    Models,
+}
+
+#[derive(Args)]
+pub struct ListArguments {
+    /// What to list.
+    #[arg(value_enum)]
+    pub kind: Kind,
+    /// Prints a JSON array.
+    #[arg(long)]
+    pub json: bool,
+    /// Prints a Markdown table.
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum Shown {
+    Method,
+    Hook,
+    Scenario,
+}
+
+#[derive(Args)]
+pub struct ShowArguments {
+    /// What kind of thing.
+    #[arg(value_enum)]
+    pub kind: Shown,
+    /// Its name.
+    pub name: String,
+    /// Prints JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct PretrainArguments {
+    /// Dataset of image-text pairs, by name or locator; may be repeated. Classes are put into the training prompt.
+    #[arg(long = "pairs", value_name = "DATASET", required = true)]
+    pub pairs: Vec<String>,
+    /// Architecture, see `clf list models`.
+    #[arg(long, default_value = "mini-clip")]
+    pub model: String,
+    /// Weights to continue from instead of random ones.
+    #[arg(long, value_name = "FILE")]
+    pub start: Option<PathBuf>,
+    /// Where the weights go.
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Steps.
+    #[arg(long)]
+    pub steps: Option<usize>,
+    /// Sets a key of the recipe, for example lr=1e-3 or batch-size=256; may be repeated.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub sets: Vec<String>,
+    /// Seed of the initial weights and of the order.
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Writes the loss of every step, a JSON line each.
+    #[arg(long, value_name = "FILE")]
+    pub log: Option<PathBuf>,
+    #[command(flatten)]
+    pub data: DataArguments,
+}
+
+#[derive(Args)]
+pub struct MetricsArguments {
+    /// A run folder or a .npy file; rows of a file are tasks learned, with or without a first row for the untouched model.
+    pub source: PathBuf,
+    /// Procedure of a matrix in a file.
+    #[arg(long, default_value = "mtil")]
+    pub procedure: String,
+    /// Prints JSON.
+    #[arg(long)]
+    pub json: bool,
+}

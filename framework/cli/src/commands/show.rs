@@ -1,0 +1,39 @@
+use clf_core::{
+    Error,
+    registry::{self, HookEntry, MethodEntry, ScenarioEntry},
+};
+use serde_json::json;
+
+use super::{print, print_json};
+use crate::arguments::{ShowArguments, Shown};
+
+/// `clf show`.
+pub fn show(arguments: &ShowArguments) -> Result<(), Error> {
+    let name = &arguments.name;
+    let (summary, paper, differences, toml): (_, _, &[&str], _) = match arguments.kind {
+        Shown::Method => {
+            let entry = registry::find::<MethodEntry>(name)?;
+            (entry.summary, entry.paper, entry.differences, entry.defaults)
+        }
+        Shown::Hook => {
+            let entry = registry::find::<HookEntry>(name)?;
+            (entry.summary, entry.paper, &[], entry.defaults)
+        }
+        Shown::Scenario => {
+            let entry = registry::find::<ScenarioEntry>(name)?;
+            (entry.summary, "", &[], entry.toml)
+        }
+    };
+    if arguments.json {
+        let value = json!({"name": name, "summary": summary, "paper": paper, "differences": differences, "toml": toml});
+        return print_json(&value);
+    }
+    let mut text = format!("{name}: {summary}\n");
+    if !paper.is_empty() {
+        text.push_str(&format!("source: {paper}\n"));
+    }
+    for difference in differences {
+        text.push_str(&format!("differs from the published code: {difference}\n"));
+    }
+    print(&format!("{text}\n{}", toml.trim_end()))
+}

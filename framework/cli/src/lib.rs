@@ -1,0 +1,42 @@
+//! The command line of clf.
+//!
+//! A program with further plugins is two lines: `use my_method as _;` and a `main` that returns [`main()`].
+
+mod arguments;
+mod commands;
+mod device;
+mod logging;
+mod model;
+mod paths;
+mod plugins;
+mod progress;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+
+/// Runs the program with the arguments of the process.
+///
+/// Exit codes: 0 success, 1 a defect, 2 a wrong name, key, value or flag, 3 data missing or damaged, 4 weights missing or
+/// damaged, 5 training went wrong, 6 a file could not be written or read, 130 interrupted.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    logging::start(arguments.verbose);
+    let result = match arguments.command {
+        Command::Run(run) => commands::run(run),
+        Command::Eval(eval) => commands::eval(eval),
+        Command::List(list) => commands::list(&list),
+        Command::Show(show) => commands::show(&show),
+        Command::Pretrain(pretrain) => commands::pretrain(pretrain),
+        Command::Metrics(metrics) => commands::metrics(&metrics),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            logging::report(&error);
+            ExitCode::from(error.exit_code())
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! The `clf` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    clf::main()
+}

@@ -1,0 +1,21 @@
+//! Where data, models and runs are.
+
+use std::path::{Path, PathBuf};
+
+/// The folder of datasets and models: `given`, or clf in the user's data folder.
+pub fn data_root(given: Option<&Path>) -> PathBuf {
+    match given {
+        Some(path) => path.to_owned(),
+        None => dirs::data_dir().unwrap_or_else(|| PathBuf::from(".")).join("clf"),
+    }
+}
+
+/// The weights file of a named model.
+pub fn model_file(data_root: &Path, name: &str) -> PathBuf {
+    data_root.join("models").join(format!("{name}.safetensors"))
+}
+
+/// The default run folder.
+pub fn run_folder(scenario: &str, method: &str, seed: u64) -> PathBuf {
+    Path::new("runs").join(format!("{scenario}-{method}-{seed}"))
+}

@@ -1,0 +1,131 @@
+use std::fs;
+
+use clf_clip::{ClipConfig, HostTensor, StateDict, random_weights};
+
+use super::bench::Bench;
+
+const RUN: &str = "run --method zscl --scenario small.toml --out run";
+
+#[test]
+fn an_unknown_name_gets_the_nearest_one() {
+    let bench = Bench::new();
+    bench.fails("run --method zslc --scenario small.toml", 2, &["unknown method \"zslc\"", "did you mean \"zscl\"?"]);
+    bench.fails("run --method zscl --scenario mtil-mni", 2, &["unknown scenario", "did you mean \"mtil-mini\"?"]);
+    bench.fails(&format!("{RUN} --hook l3"), 2, &["unknown hook", "known are"]);
+    bench.fails(&format!("{RUN} --model ViT-B-61"), 2, &["unknown model", "ViT-B-16"]);
+    bench.fails(&format!("{RUN} --device gpu"), 2, &["unknown device"]);
+    bench.fails("show method finetun", 2, &["did you mean \"finetune\"?"]);
+}
+
+#[test]
+fn an_unknown_key_gets_the_nearest_one_wherever_it_is_set() {
+    let bench = Bench::new();
+    bench.fails(&format!("{RUN} --set train.batchsize=8"), 2, &["train.batchsize", "train.batch-size"]);
+    bench.write("own.toml", "[train]\nwarmupp = 3\n");
+    bench.fails(&format!("{RUN} --config own.toml"), 2, &["train.warmupp", "train.warmup"]);
+    bench.write("bad.toml", &bench.read("small.toml").replace("steps", "stebs"));
+    bench.fails("run --method zscl --scenario bad.toml", 2, &["train.stebs", "train.steps"]);
+    bench.write("worse.toml", &bench.read("small.toml").replace("tasks =", "taskz ="));
+    bench.fails("run --method zscl --scenario worse.toml", 2, &["worse.toml", "task"]);
+}
+
+#[test]
+fn a_value_that_cannot_be_used_names_its_key() {
+    let bench = Bench::new();
+    bench.fails(&format!("{RUN} --set train.lr=fast"), 2, &["train"]);
+    bench.fails(&format!("{RUN} --set train.batch-size=0"), 2, &["train.batch-size", "at least 1"]);
+    bench.fails(&format!("{RUN} --set train.lr"), 2, &["--set train.lr", "key=value"]);
+    bench.fails("run --method finetune --scenario small.toml --set hook.l2.weight=1", 2, &["add --hook l2"]);
+}
+
+#[test]
+fn a_scenario_without_reference_data_is_refused_before_anything_is_loaded() {
+    let bench = Bench::new();
+    let text = bench.read("small.toml");
+    let (head, tail) = text.split_once("[reference]").unwrap();
+    bench.write("bare.toml", &format!("{head}[train]{}", tail.split_once("[train]").unwrap().1));
+    let parts = ["needs reference images", "--reference-images"];
+    bench.fails("run --method zscl --scenario bare.toml --model nowhere.safetensors", 2, &parts);
+    bench.ok("run --method finetune --scenario bare.toml --out a");
+    bench.ok(
+        "run --method zscl --scenario bare.toml --out b --reference-images folder:warm --reference-texts folder:cold",
+    );
+}
+
+#[test]
+fn missing_data_says_where_it_was_looked_for_and_how_to_get_it() {
+    let bench = Bench::new();
+    let parts = ["CIFAR-100 not found at", "data/cifar100", "https://www.cs.toronto.edu", "CLF_DATA"];
+    bench.fails("run --method finetune --scenario cil-cifar100-10 --model mini-clip", 3, &parts);
+    fs::remove_dir_all(bench.path("cold")).unwrap();
+    bench.fails(RUN, 3, &["cold"]);
+    bench.fails("run --method finetune --scenario nothing.toml", 6, &["nothing.toml"]);
+}
+
+#[test]
+fn a_corrupt_image_is_named() {
+    let bench = Bench::new();
+    fs::write(bench.path("warm/train/red/0.png"), b"this is no picture").unwrap();
+    bench.fails(RUN, 3, &["warm/train/red/0.png"]);
+}
+
+#[test]
+fn weights_that_cannot_be_used_are_named_with_the_reason() {
+    let bench = Bench::new();
+    bench.fails(&format!("{RUN} --model nothing.safetensors"), 4, &["nothing.safetensors"]);
+    bench.fails(&format!("{RUN} --model ViT-B-16"), 4, &["ViT-B-16", "models/ViT-B-16.safetensors", "https://"]);
+
+    let weights = random_weights(&ClipConfig::mini(), 1);
+    weights.write(bench.path("whole.safetensors")).unwrap();
+    let bytes = fs::read(bench.path("whole.safetensors")).unwrap();
+    fs::write(bench.path("cut.safetensors"), &bytes[..bytes.len() / 2]).unwrap();
+    bench.fails(&format!("{RUN} --start cut.safetensors"), 4, &["cut.safetensors"]);
+
+    let write = |name: &str, change: &dyn Fn(&mut StateDict)| {
+        let mut dict = weights.clone();
+        change(&mut dict);
+        dict.write(bench.path(name)).unwrap();
+    };
+    write("less.safetensors", &|dict| drop(dict.tensors.remove("ln_final.weight")));
+    bench.fails(&format!("{RUN} --start less.safetensors"), 4, &["ln_final.weight"]);
+    write("more.safetensors", &|dict| drop(dict.tensors.insert("extra".into(), HostTensor::new(vec![1], vec![0.0]))));
+    bench.fails(&format!("{RUN} --start more.safetensors"), 4, &["extra"]);
+    write("other.safetensors", &|dict| {
+        dict.tensors.insert("ln_final.weight".into(), HostTensor::new(vec![3], vec![0.0; 3]));
+    });
+    bench.fails(&format!("{RUN} --start other.safetensors"), 4, &["ln_final.weight", "3"]);
+}
+
+#[test]
+fn a_folder_with_a_run_is_never_overwritten_unasked() {
+    let bench = Bench::new();
+    bench.ok(RUN);
+    let before = bench.read("run/result.json");
+    bench.fails(RUN, 2, &["already holds a run", "--overwrite"]);
+    assert_eq!(bench.read("run/result.json"), before);
+    bench.ok(&format!("{RUN} --overwrite"));
+}
+
+#[test]
+fn a_loss_that_is_not_finite_stops_the_run_with_its_name() {
+    let bench = Bench::new();
+    bench.fails(&format!("{RUN} --set train.lr=1e30"), 5, &["task 0", "step", "train.lr"]);
+    assert!(bench.read("run/matrix.csv").contains("zero-shot"), "the first row is kept");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_named_and_what_was_written_stays() {
+    let bench = Bench::new();
+    fs::create_dir_all(bench.path("run")).unwrap();
+    std::os::unix::fs::symlink("/dev/full", bench.path("run/metrics.jsonl")).unwrap();
+    bench.fails(RUN, 6, &["run/metrics.jsonl", "No space left", "--out"]);
+    assert!(bench.read("run/matrix.csv").contains("zero-shot"), "the first row is kept");
+}
+
+#[test]
+fn a_folder_that_cannot_be_made_is_named() {
+    let bench = Bench::new();
+    bench.write("occupied", "a file");
+    bench.fails("run --method finetune --scenario small.toml --out occupied/run", 6, &["occupied/run"]);
+}

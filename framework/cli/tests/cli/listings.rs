@@ -1,0 +1,49 @@
+use super::bench::Bench;
+
+#[test]
+fn every_kind_is_listed_by_name() {
+    let bench = Bench::new();
+    assert!(bench.ok("list methods").contains("zscl"));
+    assert!(bench.ok("list hooks").contains("weight-ensemble"));
+    assert!(bench.ok("list scenarios").contains("cil-cifar100-10"));
+    assert!(bench.ok("list datasets").contains("cifar100"));
+    assert!(bench.ok("list readers").contains("folder"));
+    assert!(bench.ok("list models").contains("ViT-B-16"));
+    let json: serde_json::Value = serde_json::from_str(&bench.ok("list methods --json")).unwrap();
+    assert!(json.as_array().unwrap().iter().any(|entry| entry["name"] == "finetune"));
+}
+
+#[test]
+fn every_registered_thing_can_be_shown() {
+    let bench = Bench::new();
+    for (kind, plural) in [("method", "methods"), ("hook", "hooks"), ("scenario", "scenarios")] {
+        let list: serde_json::Value = serde_json::from_str(&bench.ok(&format!("list {plural} --json"))).unwrap();
+        for entry in list.as_array().unwrap() {
+            let name = entry["name"].as_str().unwrap();
+            assert!(entry["summary"].as_str().unwrap().len() > 10, "{name} has no summary");
+            assert!(bench.ok(&format!("show {kind} {name}")).starts_with(name));
+        }
+    }
+    assert!(bench.ok("show method zscl").contains("arXiv 2303.06628"));
+}
+
+#[test]
+fn the_tables_of_the_readme_are_those_of_the_program() {
+    let readme = include_str!("../../../../README.md");
+    for kind in ["methods", "hooks", "scenarios", "models"] {
+        let table = Bench::new().ok(&format!("list {kind} --markdown"));
+        assert!(readme.contains(table.trim()), "README.md lacks the table of `clf list {kind} --markdown`:\n{table}");
+    }
+}
+
+#[test]
+fn a_matrix_in_a_file_gives_its_figures() {
+    let bench = Bench::new();
+    bench.ok("run --method zero-shot --scenario small.toml --out run");
+    let from_folder = bench.ok("metrics run --json");
+    let from_file = bench.ok("metrics run/matrix.npy --json");
+    assert_eq!(from_folder, from_file);
+    bench.fails("metrics run/matrix.csv", 2, &["matrix.csv", "not a matrix"]);
+    bench.fails("metrics nothing.npy", 6, &["nothing.npy"]);
+    bench.fails("metrics run/matrix.npy --procedure mtl", 2, &["did you mean \"mtil\"?"]);
+}

@@ -1,0 +1,137 @@
+use std::fs;
+
+use serde_json::Value;
+
+use super::bench::Bench;
+
+/// The lines of `metrics.jsonl` without what depends on the clock.
+fn steps(bench: &Bench, run: &str) -> Vec<Value> {
+    let line = |line: &str| {
+        let mut record: Value = serde_json::from_str(line).unwrap();
+        record.as_object_mut().unwrap().remove("images-per-second");
+        record
+    };
+    bench.read(format!("{run}/metrics.jsonl")).lines().map(line).collect()
+}
+
+#[test]
+fn a_run_leaves_everything_that_it_promises() {
+    let bench = Bench::new();
+    let table = bench.ok("run --method zscl --scenario small.toml --out run --set hook.l2.weight=0.5");
+    for part in ["zero-shot", "warm", "cold", "transfer", "mtil_avg", "mtil_last", "difference"] {
+        assert!(table.contains(part), "no {part} in\n{table}");
+    }
+    // Three steps and the one at rate 0, for each of two tasks.
+    let steps = steps(&bench, "run");
+    assert_eq!(steps.len(), 8);
+    for term in ["ce", "distill-image", "distill-text", "l2"] {
+        assert!(steps[0]["terms"][term].is_f64(), "no {term} in {}", steps[0]);
+    }
+    assert_eq!(steps[3]["lr"], 0.0);
+    let config = bench.read("run/config.toml");
+    assert!(config.contains("weight = 0.5  # --set hook.l2.weight=0.5"), "{config}");
+    assert!(config.contains("lr = 0.0001  # scenario small"), "{config}");
+    assert_eq!(bench.read("run/matrix.csv").lines().count(), 4);
+    let result: Value = serde_json::from_str(&bench.read("run/result.json")).unwrap();
+    assert_eq!(result["finished"], true);
+    for file in ["environment.json", "log.txt", "model.safetensors", "predictions/00.npy", "predictions/02.npy"] {
+        assert!(bench.path("run").join(file).exists(), "no {file}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_run_and_another_one_does_not() {
+    let bench = Bench::new();
+    for (run, seed) in [("a", 3), ("b", 3), ("c", 4)] {
+        bench.ok(&format!("run --method zscl --scenario small.toml --seed {seed} --out {run}"));
+    }
+    assert_eq!(steps(&bench, "a"), steps(&bench, "b"));
+    assert_ne!(steps(&bench, "a"), steps(&bench, "c"));
+    let weights = |run: &str| fs::read(bench.path(run).join("model.safetensors")).unwrap();
+    assert_eq!(weights("a"), weights("b"));
+    assert_ne!(weights("a"), weights("c"));
+}
+
+#[test]
+fn final_weights_score_as_the_last_row_says() {
+    let bench = Bench::new();
+    bench.ok("run --method finetune --scenario small.toml --out run --set train.lr=1e-3");
+    let eval = bench.ok("eval --checkpoint run/model.safetensors --scenario small.toml --json");
+    let eval: Value = serde_json::from_str(&eval).unwrap();
+    let matrix = bench.read("run/matrix.csv");
+    let last: Vec<f64> = matrix.lines().last().unwrap().split(',').skip(1).map(|cell| cell.parse().unwrap()).collect();
+    for (task, accuracy) in last.iter().enumerate() {
+        assert_eq!(eval["tasks"][task]["accuracy"].as_f64(), Some(*accuracy));
+    }
+}
+
+#[test]
+fn a_method_that_never_trains_leaves_the_weights_and_the_first_row_alone() {
+    let bench = Bench::new();
+    bench.ok("run --method zero-shot --scenario small.toml --out run");
+    let matrix = bench.read("run/matrix.csv");
+    let rows: Vec<&str> = matrix.lines().skip(1).map(|line| line.split_once(',').unwrap().1).collect();
+    assert_eq!(rows.len(), 3);
+    assert!(rows.iter().all(|row| *row == rows[0]), "{matrix}");
+    assert!(bench.read("run/metrics.jsonl").is_empty());
+}
+
+#[test]
+fn classes_arrive_in_increments() {
+    let bench = Bench::new();
+    bench.write(
+        "cil.toml",
+        "summary = 'x'\nprocedure = 'class-incremental'\ndataset = 'folder:warm'\ninitial-increment = 1\n\
+         increment = 1\nclass-order = [1, 0]\n[train]\nepochs = 1\nbatch-size = 2\nwarmup = 1\n",
+    );
+    let result = bench.ok("run --method finetune --scenario cil.toml --out run --json");
+    let result: Value = serde_json::from_str(&result).unwrap();
+    assert_eq!(result["procedure"], "class-incremental");
+    assert!(result["metrics"]["cil_last"].is_f64() && result["metrics"]["transfer"].is_null());
+    // Four images in batches of two, and the step at rate 0, for each of two tasks.
+    assert_eq!(steps(&bench, "run").len(), 6);
+    let rows: Vec<String> = bench.read("run/matrix.csv").lines().map(str::to_owned).collect();
+    assert!(rows[2].ends_with(','), "task 2 is not scored before it is learned: {}", rows[2]);
+}
+
+#[test]
+fn pre_training_lowers_the_loss_and_writes_weights_that_load() {
+    let bench = Bench::new();
+    bench.ok(
+        "pretrain --pairs folder:warm --pairs folder:cold --steps 12 --set batch-size=8 --set warmup=2 --set lr=1e-3 \
+         --out made.safetensors --log log.jsonl",
+    );
+    let losses: Vec<f64> = bench
+        .read("log.jsonl")
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["loss"].as_f64().unwrap())
+        .collect();
+    assert_eq!(losses.len(), 13);
+    assert!(losses[12] < losses[0], "{losses:?}");
+    bench.ok("eval --model made.safetensors --scenario small.toml");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_stops_cleanly_and_keeps_what_is_finished() {
+    use std::{process, thread, time::Duration};
+
+    let bench = Bench::new();
+    let program = assert_cmd::cargo::cargo_bin("clf");
+    let arguments = "run --method finetune --scenario small.toml --set train.steps=100000 --out run";
+    let mut child = process::Command::new(program)
+        .args(arguments.split(' '))
+        .current_dir(bench.path(""))
+        .stderr(process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let started = bench.path("run/matrix.csv");
+    while !started.exists() {
+        thread::sleep(Duration::from_millis(50));
+    }
+    let kill = process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    assert_eq!(bench.read("run/matrix.csv").lines().count(), 2);
+    assert!(bench.read("run/log.txt").contains("interrupted at task 0"));
+}

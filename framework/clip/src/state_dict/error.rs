@@ -1,0 +1,152 @@
+//! What can go wrong with a file of weights.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+/// Names of a kind that a message lists before it only counts.
+const LISTED: usize = 8;
+
+/// A file of weights, or its content, that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StateDictError {
+    /// There is no such file.
+    #[error("no weights at {}\nhint: check the path, or fetch the model first", path.display())]
+    NotFound {
+        /// The file asked for.
+        path: PathBuf,
+    },
+    /// The file is cut off, or is no safetensors file.
+    #[error(
+        "{} is not a whole safetensors file: {reason}\n\
+         hint: fetch or copy it again; PyTorch files (.pt, .bin) have to be converted first",
+        path.display()
+    )]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
+    /// A tensor holds something else than floating point numbers.
+    #[error(
+        "tensor `{name}` in {} has the type {dtype}\n\
+         hint: weights have to be F32, F16, BF16 or F64; quantised models are not supported",
+        path.display()
+    )]
+    DataType {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// Its type, as safetensors calls it.
+        dtype: String,
+    },
+    /// There is no room left for the file.
+    #[error(
+        "no space left to write {}\nhint: free some space or choose another folder; nothing was replaced",
+        path.display()
+    )]
+    DiskFull {
+        /// The file that was to be written.
+        path: PathBuf,
+    },
+    /// The system refused to read.
+    #[error("cannot read {}\nhint: check its permissions", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// The system refused to write.
+    #[error("cannot write {}\nhint: check that its folder exists and may be written to", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// The names fit no known kind of CLIP.
+    #[error(
+        "the weights are not those of a CLIP model; they contain {}\n\
+         hint: known are the names of OpenAI CLIP, Hugging Face `CLIPModel` and open_clip",
+        listed(names)
+    )]
+    UnknownLayout {
+        /// The names.
+        names: Vec<String>,
+    },
+    /// Tensors that belong together are missing or do not fit.
+    #[error("`{name}` cannot be put together: {reason}\nhint: the file is incomplete, fetch it again")]
+    Parts {
+        /// The tensor to be made.
+        name: String,
+        /// What is missing or does not fit.
+        reason: String,
+    },
+    /// The names or shapes are not those of the model.
+    #[error(transparent)]
+    Keys(#[from] KeyMismatch),
+}
+
+/// The differences between a dictionary and the names and shapes a model expects.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct KeyMismatch {
+    /// Expected, but not there.
+    pub missing: Vec<String>,
+    /// There, but not expected.
+    pub unexpected: Vec<String>,
+    /// There with another shape: name, expected shape, found shape.
+    pub misshapen: Vec<(String, Vec<usize>, Vec<usize>)>,
+}
+
+impl KeyMismatch {
+    /// Whether everything fits.
+    pub fn is_empty(&self) -> bool {
+        self.missing.is_empty() && self.unexpected.is_empty() && self.misshapen.is_empty()
+    }
+}
+
+impl fmt::Display for KeyMismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the weights do not fit the model")?;
+        let shapes = self
+            .misshapen
+            .iter()
+            .map(|(name, expected, found)| format!("{name} {found:?} instead of {expected:?}"))
+            .collect::<Vec<_>>();
+        for (kind, names) in [("missing", &self.missing), ("unexpected", &self.unexpected), ("wrong shape", &shapes)] {
+            if !names.is_empty() {
+                write!(f, "\n  {} {kind}: {}", names.len(), listed(names))?;
+            }
+        }
+        write!(f, "\nhint: choose the model that these weights were made for")
+    }
+}
+
+impl std::error::Error for KeyMismatch {}
+
+/// The first few of `names`, and how many more there are.
+fn listed(names: &[String]) -> String {
+    let shown = names.iter().take(LISTED).cloned().collect::<Vec<_>>();
+    match names.len().saturating_sub(LISTED) {
+        0 if shown.is_empty() => "nothing".to_owned(),
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lists_are_cut_and_counted() {
+        let names = (0..11).map(|index| format!("k{index}")).collect::<Vec<_>>();
+        assert_eq!(listed(&names[..2]), "k0, k1");
+        assert!(listed(&names).ends_with("k7 and 3 more"));
+    }
+}

@@ -1,0 +1,214 @@
+//! Reads a safetensors file.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use half::{bf16, f16};
+use safetensors::Dtype;
+use safetensors::tensor::Metadata;
+
+use super::{HostTensor, StateDict, StateDictError, is_known_buffer};
+
+/// Bytes of the length in front of the header.
+const LENGTH_BYTES: u64 = 8;
+/// Longest header that the format allows.
+const MAX_HEADER: u64 = 100_000_000;
+
+impl StateDict {
+    /// Reads all tensors of the safetensors file at `path` as f32.
+    ///
+    /// F16, BF16 and F64 are converted. Integer tensors that are [known buffers](is_known_buffer) are left out.
+    /// One tensor is read after the other, so that the file is never in memory a second time.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, StateDictError> {
+        Self::read_from(Reader::open(path.as_ref())?)
+    }
+
+    /// As [`StateDict::read`], from a file that is already in memory; `name` stands for it in messages.
+    pub fn from_bytes(bytes: &[u8], name: &Path) -> Result<Self, StateDictError> {
+        Self::read_from(Reader { path: name, whole: bytes.len() as u64, source: bytes })
+    }
+
+    fn read_from(mut file: Reader<'_, impl Read>) -> Result<Self, StateDictError> {
+        let path = file.path;
+        let header = file.header()?;
+        let metadata = header.metadata().clone().unwrap_or_default();
+        let mut dict = Self { metadata: metadata.into_iter().collect(), ..Self::default() };
+        // Tensors lie in the file in this order, without gaps.
+        for name in header.offset_keys() {
+            let Some(info) = header.info(&name) else {
+                continue;
+            };
+            let bytes = file.bytes(info.data_offsets.1 - info.data_offsets.0)?;
+            match floats(info.dtype, &bytes) {
+                Some(data) => dict.insert(name, HostTensor::new(info.shape.clone(), data)),
+                None if is_known_buffer(&name) => {}
+                None => {
+                    return Err(StateDictError::DataType {
+                        path: path.to_owned(),
+                        name,
+                        dtype: format!("{:?}", info.dtype),
+                    });
+                }
+            }
+        }
+        Ok(dict)
+    }
+}
+
+/// The bytes of a file, how many there are, and its name for messages.
+struct Reader<'a, R> {
+    path: &'a Path,
+    whole: u64,
+    source: R,
+}
+
+impl<'a> Reader<'a, File> {
+    fn open(path: &'a Path) -> Result<Self, StateDictError> {
+        let open = || {
+            let source = File::open(path)?;
+            Ok(Self { path, whole: source.metadata()?.len(), source })
+        };
+        open().map_err(|source: io::Error| match source.kind() {
+            io::ErrorKind::NotFound => StateDictError::NotFound { path: path.to_owned() },
+            _ => Self::refused(path, source),
+        })
+    }
+}
+
+impl<R: Read> Reader<'_, R> {
+    fn refused(path: &Path, source: io::Error) -> StateDictError {
+        let path = path.to_owned();
+        StateDictError::Read { path, source }
+    }
+
+    fn corrupt(&self, reason: impl Into<String>) -> StateDictError {
+        StateDictError::Corrupt { path: self.path.to_owned(), reason: reason.into() }
+    }
+
+    /// The parsed header, after which the tensors follow.
+    fn header(&mut self) -> Result<Metadata, StateDictError> {
+        let whole = self.whole;
+        if whole < LENGTH_BYTES {
+            return Err(self.corrupt(format!("it has only {whole} bytes")));
+        }
+        let length = self.bytes(LENGTH_BYTES as usize)?;
+        let length = length.try_into().map_or(u64::MAX, u64::from_le_bytes);
+        if length > MAX_HEADER.min(whole - LENGTH_BYTES) {
+            return Err(self.corrupt("it does not begin with a header"));
+        }
+        let text = self.bytes(length as usize)?;
+        let header = serde_json::from_slice::<Metadata>(&text)
+            .map_err(|error| self.corrupt(format!("its header is damaged ({error})")))?;
+        let expected = LENGTH_BYTES + length + header.data_len() as u64;
+        if expected == whole {
+            Ok(header)
+        } else {
+            Err(self.corrupt(format!("it has {whole} bytes instead of {expected}")))
+        }
+    }
+
+    fn bytes(&mut self, count: usize) -> Result<Vec<u8>, StateDictError> {
+        let mut bytes = vec![0; count];
+        self.source.read_exact(&mut bytes).map_err(|source| match source.kind() {
+            io::ErrorKind::UnexpectedEof => self.corrupt("it ended while it was read"),
+            _ => Self::refused(self.path, source),
+        })?;
+        Ok(bytes)
+    }
+}
+
+/// The values of a tensor of floating point numbers, `None` for other types.
+fn floats(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
+    /// Splits little-endian bytes into numbers of `N` bytes.
+    fn numbers<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+        let (numbers, _) = bytes.as_chunks::<N>();
+        numbers.iter().map(|number| read(*number)).collect()
+    }
+    match dtype {
+        Dtype::F32 => Some(numbers(bytes, f32::from_le_bytes)),
+        Dtype::F16 => Some(numbers(bytes, |two| f16::from_le_bytes(two).to_f32())),
+        Dtype::BF16 => Some(numbers(bytes, |two| bf16::from_le_bytes(two).to_f32())),
+        Dtype::F64 => Some(numbers(bytes, |eight| f64::from_le_bytes(eight) as f32)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+    use std::path::PathBuf;
+
+    use safetensors::tensor::TensorView;
+    use tempfile::TempDir;
+
+    use super::*;
+
+    fn file(dtype: Dtype, name: &str, bytes: &[u8], shape: &[usize]) -> (TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("weights.safetensors");
+        let view = TensorView::new(dtype, shape.to_vec(), bytes).unwrap();
+        let content = safetensors::serialize(HashMap::from([(name, view)]), None).unwrap();
+        std::fs::write(&path, content).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn every_floating_point_type_becomes_f32() {
+        let cases: [(Dtype, Vec<u8>); 4] = [
+            (Dtype::F32, [1.5_f32, -0.25].map(f32::to_le_bytes).concat()),
+            (Dtype::F64, [1.5_f64, -0.25].map(f64::to_le_bytes).concat()),
+            (Dtype::F16, [1.5, -0.25].map(|value| f16::from_f32(value).to_le_bytes()).concat()),
+            (Dtype::BF16, [1.5, -0.25].map(|value| bf16::from_f32(value).to_le_bytes()).concat()),
+        ];
+        for (dtype, bytes) in cases {
+            let (_folder, path) = file(dtype, "w", &bytes, &[1, 2]);
+            let dict = StateDict::read(&path).unwrap();
+            let expected = HostTensor::new([1, 2], vec![1.5, -0.25]);
+            assert_eq!(dict.get("w"), Some(&expected), "{dtype:?}");
+        }
+    }
+
+    #[test]
+    fn integers_are_skipped_only_where_they_are_buffers() {
+        let bytes = 7_i64.to_le_bytes();
+        let (_folder, path) = file(Dtype::I64, "text_model.embeddings.position_ids", &bytes, &[1]);
+        assert!(StateDict::read(&path).unwrap().tensors.is_empty());
+        let (_folder, path) = file(Dtype::I64, "visual.proj", &bytes, &[1]);
+        let message = StateDict::read(&path).unwrap_err().to_string();
+        assert!(message.contains("`visual.proj`") && message.contains("I64"), "{message}");
+        assert!(message.contains("weights.safetensors") && message.contains("hint:"));
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let error = StateDict::read("no/such/file.safetensors").unwrap_err();
+        assert!(matches!(error, StateDictError::NotFound { .. }));
+        assert!(error.to_string().contains("no/such/file.safetensors"));
+    }
+
+    #[test]
+    fn a_file_cut_anywhere_is_reported_as_corrupt() {
+        let bytes = [1.0_f32; 6].map(f32::to_le_bytes).concat();
+        let (_folder, path) = file(Dtype::F32, "w", &bytes, &[2, 3]);
+        let whole = std::fs::read(&path).unwrap();
+        for length in 0..whole.len() {
+            std::fs::write(&path, &whole[..length]).unwrap();
+            let error = StateDict::read(&path).unwrap_err();
+            assert!(matches!(error, StateDictError::Corrupt { .. }), "{length}: {error}");
+        }
+        std::fs::write(&path, [&whole[..], b"more"].concat()).unwrap();
+        assert!(StateDict::read(&path).is_err());
+    }
+
+    #[test]
+    fn other_files_are_reported_as_corrupt() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.pt");
+        for content in [&b"PK\x03\x04 a zip archive of some length"[..], b"{}", &[0xFF; 64]] {
+            std::fs::write(&path, content).unwrap();
+            let error = StateDict::read(&path).unwrap_err();
+            assert!(matches!(error, StateDictError::Corrupt { .. }), "{error}");
+        }
+    }
+}

@@ -1,0 +1,382 @@
+//! The configuration of a run: layers of TOML, each value with its origin.
+//!
+//! From weak to strong: the engine's defaults, the defaults of all hooks, the method's defaults, the method's defaults
+//! for the scenario's procedure (`[when.PROCEDURE]`), the scenario, the scenario's settings for the method
+//! (`[methods.NAME]`), files given with `--config`, flags. A key that no default knows is an error.
+
+use std::collections::BTreeMap;
+
+use serde::de::DeserializeOwned;
+use toml::{Table, Value};
+
+use crate::{
+    engine::{EvalSettings, TaskSettingsRule, TrainSettings},
+    error::Error,
+    hook::RegularizerHook,
+    method::Method,
+    registry::{self, Build, HookEntry, MethodEntry},
+    scenario::ScenarioHead,
+};
+
+const ENGINE_DEFAULTS: &str = include_str!("engine/defaults.toml");
+
+/// A layer that the user wrote: where it comes from and what it sets.
+pub struct UserLayer {
+    /// A file name or a flag, for messages and the run record.
+    pub origin: String,
+    /// Its settings.
+    pub table: Table,
+}
+
+/// The resolved settings of a run.
+#[derive(Debug, Clone)]
+pub struct Config {
+    table: Table,
+    origins: BTreeMap<String, Origin>,
+}
+
+#[derive(Debug, Clone)]
+struct Origin {
+    text: String,
+    by_user: bool,
+}
+
+impl Config {
+    /// Stacks all layers for `method` in `scenario`; `extra_hooks` are added to the method's own.
+    ///
+    /// # Errors
+    ///
+    /// When a key is unknown, a value is not valid TOML, or a hook that is set is not active.
+    pub fn resolve(
+        method: &MethodEntry,
+        scenario: &ScenarioHead,
+        user: Vec<UserLayer>,
+        extra_hooks: &[String],
+    ) -> Result<Self, Error> {
+        let mut config = Self { table: Table::new(), origins: BTreeMap::new() };
+        config.define(parse("engine defaults", ENGINE_DEFAULTS)?, "default");
+        for hook in registry::all::<HookEntry>() {
+            config
+                .define(nested(["hook", hook.name], parse(hook.name, hook.defaults)?), &format!("hook {}", hook.name));
+        }
+
+        let mut own = parse(method.name, method.defaults)?;
+        let origin = format!("method {}", method.name);
+        let when = take_table(take_table(Some(&mut own), "when").as_mut(), &scenario.procedure);
+        // The method's own table is new; everything else it sets must exist.
+        if let Some(table) = take_table(Some(&mut own), "method") {
+            config.define(nested(["method"], table), &origin);
+        }
+        config.overlay(own, &origin, false)?;
+        if let Some(when) = when {
+            config.overlay(when, &format!("{origin}, {}", scenario.procedure), false)?;
+        }
+
+        let mut settings = scenario.settings.clone();
+        let for_method = take_table(take_table(Some(&mut settings), "methods").as_mut(), method.name);
+        let origin = format!("scenario {}", scenario.name);
+        config.overlay(settings, &origin, false)?;
+        if let Some(for_method) = for_method {
+            config.overlay(for_method, &format!("{origin}, method {}", method.name), false)?;
+        }
+        for layer in user {
+            config.overlay(layer.table, &layer.origin, true)?;
+        }
+        config.choose_hooks(extra_hooks)?;
+        Ok(config)
+    }
+
+    /// Names of the active hooks, in order.
+    pub fn hooks(&self) -> Vec<String> {
+        let hooks = self.table.get("hooks").and_then(Value::as_array);
+        hooks.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    }
+
+    /// Seed of the run.
+    ///
+    /// # Errors
+    ///
+    /// When the seed is not a whole number of at least 0.
+    pub fn seed(&self) -> Result<u64, Error> {
+        self.get("seed")
+    }
+
+    /// The `[train]` table.
+    ///
+    /// # Errors
+    ///
+    /// When a value has the wrong type.
+    pub fn train(&self) -> Result<TrainSettings, Error> {
+        self.get("train")
+    }
+
+    /// The `[eval]` table.
+    ///
+    /// # Errors
+    ///
+    /// When a value has the wrong type.
+    pub fn eval(&self) -> Result<EvalSettings, Error> {
+        self.get("eval")
+    }
+
+    /// Which settings of single tasks give way because the user set them for the run.
+    pub fn task_settings_rule(&self) -> TaskSettingsRule {
+        TaskSettingsRule {
+            lr: self.is_set_by_user("train.lr"),
+            length: self.is_set_by_user("train.steps") || self.is_set_by_user("train.epochs"),
+        }
+    }
+
+    /// The method with its settings.
+    ///
+    /// # Errors
+    ///
+    /// When a setting has the wrong type.
+    pub fn build_method(&self, entry: &MethodEntry) -> Result<Box<dyn Method>, Error> {
+        self.build("method", entry.build)
+    }
+
+    /// The active hooks with their settings.
+    ///
+    /// # Errors
+    ///
+    /// When a hook does not exist or a setting has the wrong type.
+    pub fn build_hooks(&self) -> Result<Vec<Box<dyn RegularizerHook>>, Error> {
+        let build = |name: String| self.build(&format!("hook.{name}"), registry::find::<HookEntry>(&name)?.build);
+        self.hooks().into_iter().map(build).collect()
+    }
+
+    /// All settings as TOML, each followed by where it comes from.
+    pub fn to_annotated_toml(&self) -> String {
+        let mut text = String::new();
+        self.annotate(&self.table, "", &mut text);
+        text
+    }
+
+    /// All settings without their origins.
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    fn annotate(&self, table: &Table, path: &str, text: &mut String) {
+        let is_table = |value: &Value| matches!(value, Value::Table(_));
+        for (key, value) in table.iter().filter(|(_, value)| !is_table(value)) {
+            let origin = self.origins.get(&join(path, key)).map_or("default", |origin| origin.text.as_str());
+            text.push_str(&format!("{key} = {value}  # {origin}\n"));
+        }
+        for (key, value) in table {
+            if let Value::Table(inner) = value {
+                let path = join(path, key);
+                if inner.is_empty() || inner.values().any(|value| !is_table(value)) {
+                    text.push_str(&format!("\n[{path}]\n"));
+                }
+                self.annotate(inner, &path, text);
+            }
+        }
+    }
+
+    fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+        let value = lookup(&self.table, path).cloned().unwrap_or(Value::Table(Table::new()));
+        value.try_into().map_err(|error: toml::de::Error| Error::config(path, error.message()))
+    }
+
+    fn build<T: ?Sized>(&self, path: &str, build: Build<T>) -> Result<Box<T>, Error> {
+        let value = lookup(&self.table, path).cloned().unwrap_or(Value::Table(Table::new()));
+        build(&mut <dyn erased_serde::Deserializer>::erase(value))
+            .map_err(|error| Error::config(path, error.to_string().trim().to_owned()))
+    }
+
+    fn is_set_by_user(&self, path: &str) -> bool {
+        self.origins.get(path).is_some_and(|origin| origin.by_user)
+    }
+
+    /// Adds settings that need not exist yet.
+    fn define(&mut self, table: Table, origin: &str) {
+        for (path, value) in leaves(&table, "") {
+            self.insert(&path, value, origin, false);
+        }
+    }
+
+    /// Replaces settings that must exist.
+    fn overlay(&mut self, table: Table, origin: &str, by_user: bool) -> Result<(), Error> {
+        let leaves = leaves(&table, "");
+        for (path, value) in &leaves {
+            if lookup(&self.table, path).is_none_or(|known| known.is_table()) {
+                let known: Vec<String> = self::leaves(&self.table, "").into_iter().map(|(path, _)| path).collect();
+                return Err(Error::unknown("setting", path, known.iter().map(String::as_str)));
+            }
+            self.insert(path, value.clone(), origin, by_user);
+        }
+        // Whoever sets a number of steps means it, so an earlier number of epochs no longer counts.
+        let sets = |key: &str| leaves.iter().any(|(path, _)| path == key);
+        if sets("train.steps") && !sets("train.epochs") {
+            self.insert("train.epochs", Value::Integer(0), origin, by_user);
+        }
+        Ok(())
+    }
+
+    fn insert(&mut self, path: &str, value: Value, origin: &str, by_user: bool) {
+        let mut parts: Vec<&str> = path.split('.').collect();
+        let Some(key) = parts.pop() else { return };
+        let mut table = &mut self.table;
+        for part in parts {
+            let entry = table.entry(part).or_insert_with(|| Value::Table(Table::new()));
+            let Value::Table(inner) = entry else { return };
+            table = inner;
+        }
+        table.insert(key.to_owned(), value);
+        self.origins.insert(path.to_owned(), Origin { text: origin.to_owned(), by_user });
+    }
+
+    /// Adds the extra hooks, and drops the settings of hooks that are not active.
+    fn choose_hooks(&mut self, extra: &[String]) -> Result<(), Error> {
+        let mut hooks = self.hooks();
+        let added: Vec<_> = extra.iter().filter(|hook| !hooks.contains(hook)).cloned().collect();
+        if !added.is_empty() {
+            hooks.extend(added);
+            let list = hooks.iter().cloned().map(Value::String).collect();
+            self.insert("hooks", Value::Array(list), "--hook", true);
+        }
+        for hook in &hooks {
+            registry::find::<HookEntry>(hook)?;
+        }
+        let idle = |path: &str| {
+            path.strip_prefix("hook.").is_some_and(|path| {
+                !hooks.iter().any(|hook| path.strip_prefix(hook.as_str()).is_some_and(|rest| rest.starts_with('.')))
+            })
+        };
+        if let Some((path, origin)) = self.origins.iter().find(|(path, origin)| origin.by_user && idle(path)) {
+            let name = path.split('.').nth(1).unwrap_or_default();
+            let reason = format!("set by {}, but the hook {name:?} is not active; add --hook {name}", origin.text);
+            return Err(Error::config(path, reason));
+        }
+        self.origins.retain(|path, _| !idle(path));
+        if let Some(Value::Table(table)) = self.table.get_mut("hook") {
+            table.retain(|name, _| hooks.iter().any(|hook| hook == name));
+        }
+        Ok(())
+    }
+}
+
+/// Parses `key.path=value` of `--set`; a value that is not TOML is taken as text.
+///
+/// # Errors
+///
+/// When there is no `=`.
+pub fn parse_assignment(text: &str) -> Result<UserLayer, Error> {
+    let Some((path, value)) = text.split_once('=') else {
+        return Err(Error::config(format!("--set {text}"), "expected key=value, for example train.lr=1e-4"));
+    };
+    let parsed = format!("value = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
+    let value = parsed.unwrap_or_else(|| Value::String(value.to_owned()));
+    let mut parts: Vec<&str> = path.trim().split('.').collect();
+    let key = parts.pop().unwrap_or_default();
+    let table = nested(parts, Table::from_iter([(key.to_owned(), value)]));
+    Ok(UserLayer { origin: format!("--set {text}"), table })
+}
+
+fn parse(place: &str, text: &str) -> Result<Table, Error> {
+    text.parse().map_err(|error: toml::de::Error| Error::config(place, error.to_string()))
+}
+
+fn nested<'a>(path: impl IntoIterator<Item = &'a str, IntoIter: DoubleEndedIterator>, table: Table) -> Table {
+    path.into_iter().rev().fold(table, |table, key| Table::from_iter([(key.to_owned(), Value::Table(table))]))
+}
+
+fn take_table(table: Option<&mut Table>, key: &str) -> Option<Table> {
+    match table?.remove(key)? {
+        Value::Table(table) => Some(table),
+        _ => None,
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+fn lookup<'a>(table: &'a Table, path: &str) -> Option<&'a Value> {
+    let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
+    let value = table.get(first)?;
+    rest.map_or(Some(value), |rest| lookup(value.as_table()?, rest))
+}
+
+fn leaves(table: &Table, path: &str) -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    for (key, value) in table {
+        match value {
+            Value::Table(inner) => found.extend(leaves(inner, &join(path, key))),
+            value => found.push((join(path, key), value.clone())),
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const METHOD: MethodEntry = MethodEntry {
+        name: "probe",
+        summary: "",
+        paper: "",
+        defaults: "hooks = ['l2']\n[method]\nlabel-smoothing = 0.2\n[when.mtil.hook.l2]\nweight = 3.0\n",
+        differences: &[],
+        build: |table| Ok(Box::new(erased_serde::deserialize::<crate::methods::Classification>(table)?)),
+    };
+
+    fn resolve(scenario: &str, sets: &[&str], hooks: &[&str]) -> Result<Config, Error> {
+        let user = sets.iter().map(|set| parse_assignment(set)).collect::<Result<_, _>>()?;
+        let hooks: Vec<String> = hooks.iter().map(ToString::to_string).collect();
+        let head = ScenarioHead {
+            name: "bench".into(),
+            procedure: "mtil".into(),
+            settings: scenario.parse().unwrap(),
+            ..ScenarioHead::default()
+        };
+        Config::resolve(&METHOD, &head, user, &hooks)
+    }
+
+    #[test]
+    fn a_stronger_layer_wins_and_the_origin_is_kept() {
+        let scenario =
+            "[train]\nlr = 2e-4\nepochs = 2\n[methods.probe.train]\nwarmup = 7\n[methods.other.train]\nwarmup = 9\n";
+        let config = resolve(scenario, &["train.lr=1"], &[]).unwrap();
+        let train = config.train().unwrap();
+        assert_eq!((train.lr, train.epochs, train.warmup, train.steps), (1.0, 2, 7, 1000));
+        let text = config.to_annotated_toml();
+        assert!(text.contains("lr = 1  # --set train.lr=1\n"), "{text}");
+        assert!(text.contains("warmup = 7  # scenario bench, method probe\n"), "{text}");
+        assert!(text.contains("weight = 3.0  # method probe, mtil\n"), "{text}");
+        assert_eq!(text.parse::<Table>().unwrap(), *config.table());
+    }
+
+    #[test]
+    fn setting_steps_overrules_weaker_epochs() {
+        let train = resolve("[train]\nepochs = 2\n", &["train.steps=5"], &[]).unwrap().train().unwrap();
+        assert_eq!((train.steps, train.epochs), (5, 0));
+    }
+
+    #[test]
+    fn an_unknown_key_gets_the_nearest_one() {
+        let error = resolve("", &["train.learning=1"], &[]).unwrap_err().to_string();
+        assert!(error.contains("unknown setting \"train.learning\"\n  hint: did you mean \"train."), "{error}");
+    }
+
+    #[test]
+    fn a_hook_can_be_added_and_set_but_not_set_without_being_added() {
+        let config = resolve("", &["hook.weight-ensemble.every=50"], &["weight-ensemble"]).unwrap();
+        assert_eq!(config.hooks(), ["l2", "weight-ensemble"]);
+        assert_eq!(config.build_hooks().unwrap().len(), 2);
+        assert!(config.to_annotated_toml().contains("every = 50"));
+        let error = resolve("", &["hook.weight-ensemble.every=50"], &[]).unwrap_err().to_string();
+        assert!(error.contains("add --hook weight-ensemble"), "{error}");
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_names_the_setting() {
+        let error = resolve("", &["method.label-smoothing=high"], &[]).unwrap().build_method(&METHOD).err().unwrap();
+        assert!(error.to_string().starts_with("method: "), "{error}");
+        let error = resolve("", &["train.batch-size=-1"], &[]).unwrap().train().unwrap_err();
+        assert!(error.to_string().starts_with("train: "), "{error}");
+    }
+}

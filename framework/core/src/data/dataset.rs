@@ -1,0 +1,133 @@
+use std::{fmt, path::PathBuf, sync::Arc};
+
+use image::DynamicImage;
+
+/// Which part of a dataset is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Split {
+    /// Images a method may learn from.
+    Train,
+    /// Images that are only ever scored.
+    Test,
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Train => "train",
+            Self::Test => "test",
+        })
+    }
+}
+
+/// What a dataset is called and how its classes are put into words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DatasetInfo {
+    /// Name used in scenarios and on the command line.
+    pub name: String,
+    /// Class names in label order: the class of label `i` is `class_names[i]`.
+    pub class_names: Vec<String>,
+    /// Prompt templates with one `{}` each; the first is the training prompt, all of them are averaged at evaluation.
+    pub templates: Vec<String>,
+}
+
+impl DatasetInfo {
+    /// The prompt of `class` under template number `template`.
+    pub fn prompt(&self, template: usize, class: usize) -> String {
+        self.templates[template].replace("{}", &self.class_names[class])
+    }
+}
+
+/// Images with class names: the fourth contract, beside method, hook and scenario.
+///
+/// A dataset is opened once and read from several threads. Opening checks that the files are there and that their
+/// counts agree; decoding happens in [`Samples::image`].
+pub trait Dataset: Send + Sync {
+    /// Name, class names and prompt templates.
+    fn info(&self) -> &DatasetInfo;
+
+    /// The samples of one split.
+    ///
+    /// # Errors
+    ///
+    /// When the dataset has no such split or its files are missing or damaged.
+    fn split(&self, split: Split) -> Result<Arc<dyn Samples>, DatasetError>;
+}
+
+/// An indexed list of images, labels and captions, cheap to share between threads.
+pub trait Samples: Send + Sync {
+    /// Number of samples.
+    fn len(&self) -> usize;
+
+    /// Whether there are no samples at all.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The 0-based label of sample `index`; `None` for data without classes.
+    fn label(&self, index: usize) -> Option<usize>;
+
+    /// Decodes sample `index` at its own size, before any preprocessing.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read or is not an image; the error names it.
+    fn image(&self, index: usize) -> Result<DynamicImage, DatasetError>;
+
+    /// The caption of sample `index`, where the data has captions.
+    fn caption(&self, _index: usize) -> Option<&str> {
+        None
+    }
+}
+
+/// Why a dataset could not be opened or read.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DatasetError {
+    /// A file or folder that the dataset needs is not there.
+    #[error("{what} not found at {}\n  hint: {hint}", path.display())]
+    Missing {
+        /// What was looked for.
+        what: String,
+        /// Where it was looked for.
+        path: PathBuf,
+        /// How to get it.
+        hint: String,
+    },
+    /// A file exists but could not be read.
+    #[error("cannot read {}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A file was read but its content is not what its format demands.
+    #[error("{} is damaged or not in the expected format: {reason}", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The picture at this path cannot be decoded.
+    #[error("cannot decode the image {}", path.display())]
+    Image {
+        /// The file, or the container and the index in it.
+        path: PathBuf,
+        /// What the decoder said.
+        #[source]
+        source: image::ImageError,
+    },
+    /// The dataset exists but lacks what was asked of it.
+    #[error("dataset {dataset:?}: {reason}\n  hint: {hint}")]
+    Unsuitable {
+        /// The dataset's name.
+        dataset: String,
+        /// What it lacks.
+        reason: String,
+        /// What to do about it.
+        hint: String,
+    },
+}

@@ -1,0 +1,124 @@
+use std::{sync::Arc, thread};
+
+use clf_clip::preprocess::{Preprocess, normalize_into};
+use crossbeam_channel::{Receiver, bounded};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::dataset::{DatasetError, Samples};
+use crate::random::{Key, Purpose};
+
+/// Batches that are decoded ahead of the one in use.
+const PREFETCH: usize = 3;
+
+/// What is done to a training image beside resizing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Augment {
+    /// CLIP's training transform: a random crop of 90 to 100% of the area, resized.
+    RandomResizedCrop,
+    /// The test transform: resize and centre crop.
+    None,
+}
+
+/// How the images of a batch become pixels.
+#[derive(Debug, Clone, Copy)]
+pub struct Transform {
+    /// Side of the square input of the model.
+    pub size: usize,
+    /// Random part.
+    pub augment: Augment,
+    /// Seed and task of the random part.
+    pub key: Key,
+}
+
+impl Transform {
+    /// The test transform at `size` pixels.
+    pub fn test(size: usize) -> Self {
+        Self { size, augment: Augment::None, key: Key::default() }
+    }
+}
+
+/// A decoded batch in host memory.
+#[derive(Debug, Clone)]
+pub struct HostBatch {
+    /// Normalised pixels, `[batch, 3, size, size]` in row-major order.
+    pub pixels: Vec<f32>,
+    /// 0-based labels; empty for data without classes.
+    pub labels: Vec<usize>,
+    /// Which samples these are.
+    pub indices: Vec<usize>,
+}
+
+/// Decodes and preprocesses the samples `indices`, in parallel.
+///
+/// # Errors
+///
+/// When an image cannot be read; the error names the file.
+pub fn load_batch(
+    samples: &dyn Samples,
+    indices: &[usize],
+    epoch: u64,
+    transform: Transform,
+) -> Result<HostBatch, DatasetError> {
+    let plane = 3 * transform.size * transform.size;
+    let mut pixels = vec![0.0; indices.len() * plane];
+    pixels
+        .par_chunks_mut(plane)
+        .zip(indices)
+        .try_for_each(|(target, &index)| load_image(samples, index, epoch, transform, target))?;
+    let labels = indices.iter().filter_map(|&index| samples.label(index)).collect();
+    Ok(HostBatch { pixels, labels, indices: indices.to_vec() })
+}
+
+fn load_image(
+    samples: &dyn Samples,
+    index: usize,
+    epoch: u64,
+    transform: Transform,
+    target: &mut [f32],
+) -> Result<(), DatasetError> {
+    let image = samples.image(index)?;
+    let preprocess = Preprocess { size: transform.size as u32 };
+    let image = match transform.augment {
+        Augment::None => preprocess.test(&image),
+        Augment::RandomResizedCrop => {
+            let mut rng = Key { epoch, sample: index as u64, ..transform.key }.stream(Purpose::Augment);
+            let crop = preprocess.random_crop(&mut rng, image.width(), image.height());
+            preprocess.train_crop(&image, crop)
+        }
+    };
+    normalize_into(&image, target);
+    Ok(())
+}
+
+/// Decodes a list of batches on a thread of its own, a few ahead of the consumer.
+///
+/// The order of the batches and the content of each are fixed beforehand, so speed never changes what is seen.
+pub struct Loader {
+    batches: Receiver<Result<HostBatch, DatasetError>>,
+}
+
+impl Loader {
+    /// Starts decoding `batches`, a list of (epoch, sample indices).
+    pub fn start(samples: Arc<dyn Samples>, batches: Vec<(u64, Vec<usize>)>, transform: Transform) -> Self {
+        let (sender, receiver) = bounded(PREFETCH);
+        thread::spawn(move || {
+            for (epoch, indices) in batches {
+                // A dropped receiver means that the consumer is done.
+                if sender.send(load_batch(&*samples, &indices, epoch, transform)).is_err() {
+                    break;
+                }
+            }
+        });
+        Self { batches: receiver }
+    }
+}
+
+impl Iterator for Loader {
+    type Item = Result<HostBatch, DatasetError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.batches.recv().ok()
+    }
+}

@@ -1,0 +1,11 @@
+//! Data contracts: what a dataset is, and how the engine reads it.
+
+mod concat;
+mod dataset;
+mod loader;
+mod order;
+
+pub use concat::Concat;
+pub use dataset::{Dataset, DatasetError, DatasetInfo, Samples, Split};
+pub use loader::{Augment, HostBatch, Loader, Transform, load_batch};
+pub use order::BatchOrder;

@@ -1,0 +1,143 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use burn::tensor::Device;
+use clf_clip::{Clip, Weights};
+
+use super::{
+    evaluate::Row,
+    observer::{Event, Observer},
+    settings::{EvalSettings, TrainSettings},
+};
+use crate::{
+    capabilities::{Capabilities, Trains},
+    error::Error,
+    hook::RegularizerHook,
+    method::Method,
+    metrics::AccuracyMatrix,
+    scenario::Scenario,
+    task::{Task, tokenise},
+};
+
+/// Everything a run needs, ready to be executed.
+pub struct Run<'a> {
+    /// Seed of all randomness.
+    pub seed: u64,
+    /// The method.
+    pub method: Box<dyn Method>,
+    /// Its hooks, in order.
+    pub hooks: Vec<Box<dyn RegularizerHook>>,
+    /// The tasks.
+    pub scenario: &'a dyn Scenario,
+    /// Training settings of all tasks.
+    pub train: TrainSettings,
+    /// Whether settings of single tasks give way to `train`, because the user chose those.
+    pub ignore_task_settings: TaskSettingsRule,
+    /// Evaluation settings.
+    pub eval: EvalSettings,
+    /// The untouched model, outside of autodiff.
+    pub zero_shot: Clip,
+    /// Reference texts, tokenised; see [`Run::prepare`].
+    pub reference_texts: Vec<Vec<u32>>,
+    /// Where tensors live, without autodiff.
+    pub device: Device,
+    /// Who watches.
+    pub observers: Vec<&'a mut dyn Observer>,
+    /// Set to stop at the next step.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// Which settings of single tasks give way to those of the run.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct TaskSettingsRule {
+    /// The learning rate was chosen by the user.
+    pub lr: bool,
+    /// The length was chosen by the user.
+    pub length: bool,
+}
+
+/// What a run leaves behind.
+#[derive(Debug)]
+pub struct Outcome {
+    /// Accuracy on every task after every task.
+    pub matrix: AccuracyMatrix,
+    /// The final weights.
+    pub weights: Weights,
+}
+
+impl Run<'_> {
+    /// What the method and its hooks need together.
+    pub fn capabilities(&self) -> Capabilities {
+        self.hooks.iter().fold(self.method.capabilities(), |all, hook| all.and(hook.capabilities()))
+    }
+
+    /// Learns all tasks in order from `start`, scoring everything before the first and after each.
+    ///
+    /// # Errors
+    ///
+    /// When data cannot be read, a value is not finite, an observer fails or the user stops the run.
+    pub fn execute(mut self, start: Weights) -> Result<Outcome, Error> {
+        self.train.check()?;
+        self.prepare()?;
+        let scenario = self.scenario;
+        let mut matrix = AccuracyMatrix::new(
+            scenario.tasks().iter().map(|task| task.name.clone()).collect(),
+            scenario.tasks().iter().map(|task| task.test.len()).collect(),
+        );
+        let mut student = start.load_into(self.zero_shot.clone());
+        let mut row = self.evaluate(&student, 0)?;
+        matrix.push(row.accuracies(scenario.tasks().len()));
+        for (task_id, task) in scenario.tasks().iter().enumerate() {
+            if self.capabilities().trains == Trains::Nothing {
+                row = self.evaluate_untouched(&student, row, task_id + 1)?;
+            } else {
+                student = self.train_task(task_id, task, &student)?.load_into(student);
+                row = self.evaluate(&student, task_id + 1)?;
+            }
+            matrix.push(row.accuracies(scenario.tasks().len()));
+        }
+        Ok(Outcome { matrix, weights: Weights::of(&student) })
+    }
+
+    /// Tokenises the reference texts if somebody needs them.
+    fn prepare(&mut self) -> Result<(), Error> {
+        if let Some(reference) = self.scenario.reference().filter(|_| self.capabilities().reference_texts) {
+            self.reference_texts = tokenise(&reference.texts, &self.zero_shot.config().text)?;
+        }
+        Ok(())
+    }
+
+    /// A model that never changes is scored again only where the candidate classes differ from the last row.
+    fn evaluate_untouched(&mut self, model: &Clip, last: Row, learned: usize) -> Result<Row, Error> {
+        let tasks = 0..self.scenario.tasks().len();
+        let candidates =
+            |learned| tasks.clone().map(|task| self.scenario.candidates(learned, task)).collect::<Vec<_>>();
+        if candidates(learned) != candidates(last.learned) {
+            return self.evaluate(model, learned);
+        }
+        let row = Row { learned, ..last };
+        self.emit(&Event::Evaluated(&row))?;
+        Ok(row)
+    }
+
+    pub(super) fn settings_of(&self, task: &Task) -> TrainSettings {
+        let mut settings = task.settings;
+        if self.ignore_task_settings.lr {
+            settings.lr = None;
+        }
+        if self.ignore_task_settings.length {
+            (settings.steps, settings.epochs) = (None, None);
+        }
+        self.train.for_task(&settings)
+    }
+
+    pub(super) fn emit(&mut self, event: &Event<'_>) -> Result<(), Error> {
+        self.observers.iter_mut().try_for_each(|observer| observer.on_event(event))
+    }
+
+    pub(super) fn stop_if_asked(&self, task: usize, step: usize) -> Result<(), Error> {
+        if self.stop.load(Ordering::Relaxed) { Err(Error::Interrupted { task, step }) } else { Ok(()) }
+    }
+}

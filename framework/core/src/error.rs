@@ -1,0 +1,170 @@
+use std::{io, path::PathBuf};
+
+use clf_clip::StateDictError;
+
+use crate::data::DatasetError;
+
+/// Why a run could not start or had to stop.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// No such method, hook, scenario, dataset, model or setting.
+    #[error("unknown {kind} {name:?}\n  hint: {hint}")]
+    Unknown {
+        /// What was looked up.
+        kind: &'static str,
+        /// The name that was given.
+        name: String,
+        /// The nearest name, or all names.
+        hint: String,
+    },
+    /// Two plugins registered the same name.
+    #[error("{kind} {name:?} is registered twice\n  hint: remove one of the two plugin crates that provide it")]
+    Duplicate {
+        /// What was registered.
+        kind: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// A setting has a value that cannot be used.
+    #[error("{place}: {reason}")]
+    Config {
+        /// The setting, file or flag.
+        place: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A method needs what the scenario does not have.
+    #[error("method {method:?} cannot run in scenario {scenario:?}: {reason}\n  hint: {hint}")]
+    Capability {
+        /// The method.
+        method: String,
+        /// The scenario.
+        scenario: String,
+        /// What is missing.
+        reason: String,
+        /// How to provide it.
+        hint: String,
+    },
+    /// Data is missing or damaged.
+    #[error(transparent)]
+    Data(#[from] DatasetError),
+    /// Weights are missing or damaged or do not fit the model.
+    #[error(transparent)]
+    Weights(#[from] StateDictError),
+    /// The weights of a named model are not there.
+    #[error("the weights of {name} are not at {}\n  hint: {hint}", path.display())]
+    MissingModel {
+        /// The model.
+        name: String,
+        /// Where they were looked for.
+        path: PathBuf,
+        /// How to get them.
+        hint: String,
+    },
+    /// A loss, a gradient or a weight is not a finite number.
+    #[error("{what} is {value} at task {task}, step {step}\n  hint: {hint}")]
+    NotFinite {
+        /// The loss term, or the gradient or weight with its parameter name.
+        what: String,
+        /// The value found.
+        value: f64,
+        /// 0-based task.
+        task: usize,
+        /// 0-based step.
+        step: usize,
+        /// What usually helps.
+        hint: String,
+    },
+    /// The device did not do what it was asked.
+    #[error("the device failed: {0}")]
+    Device(String),
+    /// A file of the run folder could not be written or read.
+    #[error("cannot {action} {}: {source}\n  hint: {hint}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+        /// What to do about it.
+        hint: &'static str,
+    },
+    /// The user asked to stop.
+    #[error("interrupted at task {task}, step {step}; what was finished before is kept")]
+    Interrupted {
+        /// 0-based task.
+        task: usize,
+        /// 0-based step.
+        step: usize,
+    },
+}
+
+impl Error {
+    /// An unknown name, with the nearest known one as a hint.
+    pub fn unknown<'a>(kind: &'static str, name: &str, known: impl Iterator<Item = &'a str>) -> Self {
+        Self::Unknown { kind, name: name.to_owned(), hint: suggestion(name, known) }
+    }
+
+    /// A setting that cannot be used.
+    pub fn config(place: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Config { place: place.into(), reason: reason.into() }
+    }
+
+    /// A failed file operation.
+    pub fn io(action: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
+        let hint = match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                "free some space or choose another folder with --out; what was written before is intact"
+            }
+            io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+                "choose a folder that you may write to with --out"
+            }
+            io::ErrorKind::NotFound => "check the path",
+            _ => "check the disk and the path",
+        };
+        Self::Io { action, path: path.into(), source, hint }
+    }
+
+    /// Exit code of the command line for this error, as documented in the README.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Unknown { .. } | Self::Duplicate { .. } | Self::Config { .. } | Self::Capability { .. } => 2,
+            Self::Data(_) => 3,
+            Self::Weights(_) | Self::MissingModel { .. } => 4,
+            Self::NotFinite { .. } | Self::Device(_) => 5,
+            Self::Io { .. } => 6,
+            Self::Interrupted { .. } => 130,
+        }
+    }
+}
+
+/// Names shorter than this far from each other are suggested (Jaro-Winkler similarity).
+const SIMILAR: f64 = 0.7;
+
+fn suggestion<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let known: Vec<&str> = known.collect();
+    let nearest = known
+        .iter()
+        .map(|other| (strsim::jaro_winkler(name, other), *other))
+        .filter(|(similarity, _)| *similarity >= SIMILAR)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    match nearest {
+        Some((_, nearest)) => format!("did you mean {nearest:?}?"),
+        None if known.is_empty() => "none is linked into this program".to_owned(),
+        None => format!("known are {}", known.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_name_gets_the_nearest_one_or_the_list() {
+        let text = |name: &str| Error::unknown("method", name, ["finetune", "zscl"].into_iter()).to_string();
+        assert!(text("zslc").contains("did you mean \"zscl\"?"), "{}", text("zslc"));
+        assert!(text("qqqq").contains("known are finetune, zscl"), "{}", text("qqqq"));
+    }
+}

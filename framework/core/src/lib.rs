@@ -1,0 +1,33 @@
+//! Contracts and engine of clf, a continual-learning framework for CLIP-style models.
+//!
+//! Four contracts: [`Method`], [`RegularizerHook`], [`Scenario`] and [`data::Dataset`]. A plugin crate implements one,
+//! registers it with a macro of this crate and is linked into a program; the engine does the rest.
+
+pub mod capabilities;
+pub mod config;
+pub mod data;
+pub mod engine;
+mod error;
+mod hook;
+pub mod hooks;
+pub mod losses;
+mod method;
+pub mod methods;
+pub mod metrics;
+pub mod random;
+pub mod registry;
+mod scenario;
+pub mod step;
+pub mod store;
+pub mod task;
+
+pub use clf_clip as clip;
+pub use clf_clip::{burn, image};
+pub use {erased_serde, inventory};
+
+pub use capabilities::{Capabilities, Trains};
+pub use error::Error;
+pub use hook::RegularizerHook;
+pub use method::Method;
+pub use scenario::{Scenario, ScenarioHead};
+pub use step::{LossTerm, Step};

@@ -1,0 +1,96 @@
+use burn::tensor::Tensor;
+
+use crate::{
+    capabilities::Capabilities,
+    error::Error,
+    step::{LossTerm, Step},
+    task::{Scoring, TaskContext},
+};
+
+/// What is learned in a task: the first of the four contracts.
+///
+/// The engine owns the loop. For every task it calls, in this order:
+///
+/// 1. [`Method::begin_task`], once;
+/// 2. [`Method::loss`], once a step. The engine adds the terms of all hooks, runs backward and the optimizer;
+/// 3. [`Method::end_task`], once.
+///
+/// A method never steps an optimizer and never sees the scenario, only the current task. Most methods are a
+/// classification loss and a list of hooks in their `defaults.toml`; see [`crate::methods::Classification`].
+///
+/// ```
+/// use clf_core::{Capabilities, Error, LossTerm, Method, Step, losses};
+/// use serde::{Deserialize, Serialize};
+///
+/// /// Fine-tuning with plain cross entropy.
+/// #[derive(Serialize, Deserialize)]
+/// #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+/// struct Plain {}
+///
+/// impl Method for Plain {
+///     fn config(&self) -> &dyn erased_serde::Serialize {
+///         self
+///     }
+///
+///     fn loss(&mut self, step: &Step<'_>) -> Result<Vec<LossTerm>, Error> {
+///         Ok(vec![LossTerm::new("ce", losses::cross_entropy(step.logits(), step.labels(), 0.0))])
+///     }
+/// }
+///
+/// clf_core::register_method! {
+///     name: "plain",
+///     summary: "Fine-tuning with plain cross entropy.",
+///     paper: "ours",
+///     defaults: "hooks = []\n[method]\n",
+///     differences: &[],
+///     method: Plain,
+/// }
+/// # fn main() {}
+/// ```
+pub trait Method: Send {
+    /// The settings of this method, as they were after all configuration layers.
+    fn config(&self) -> &dyn erased_serde::Serialize;
+
+    /// What the method needs and what it trains; checked before any weight is loaded.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
+
+    /// Called before the first step of a task.
+    ///
+    /// # Errors
+    ///
+    /// When the method cannot learn this task; the run stops.
+    fn begin_task(&mut self, _task: &TaskContext<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// The named terms of this step's loss.
+    ///
+    /// # Errors
+    ///
+    /// When the loss cannot be computed; the run stops.
+    fn loss(&mut self, step: &Step<'_>) -> Result<Vec<LossTerm>, Error>;
+
+    /// Called after the last step of a task.
+    ///
+    /// # Errors
+    ///
+    /// When the method cannot finish this task; the run stops.
+    fn end_task(&mut self, _task: &TaskContext<'_>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Class scores of test images; the default is CLIP's zero-shot classifier, 100 times the cosine.
+    ///
+    /// # Shapes
+    ///
+    /// - output: `[batch, classes]`
+    ///
+    /// # Errors
+    ///
+    /// When the scores cannot be computed; the run stops.
+    fn scores(&self, scoring: &Scoring<'_>) -> Result<Tensor<2>, Error> {
+        Ok(scoring.cosine_scores())
+    }
+}

@@ -1,0 +1,279 @@
+//! The run folder: what a run leaves on disk.
+//!
+//! `config.toml` (every setting with its origin), `environment.json`, `metrics.jsonl` (a line a step), `matrix.csv` and
+//! `matrix.npy` (accuracy in percent, row 0 before training), `predictions/NN.npy` (a row an image: task, label,
+//! predicted class), `model.safetensors` (weights after the last finished task, OpenAI names) and `result.json`.
+
+use std::{
+    fs::{self, File},
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use clf_clip::{ClipConfig, Weights};
+use npyz::WriterBuilder;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    config::Config,
+    engine::{Event, Observer, Row},
+    error::Error,
+    metrics::{AccuracyMatrix, Metrics},
+    scenario::Scenario,
+};
+
+/// Where and with what a run was made; `environment.json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Environment {
+    /// Version of clf.
+    pub version: String,
+    /// Device, as given to the engine.
+    pub device: String,
+    /// Threads available to the CPU backend.
+    pub threads: usize,
+    /// SHA-256 of the model's weights before training.
+    pub weights_sha256: String,
+}
+
+/// The outcome of a run; `result.json`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct RunResult {
+    /// Method.
+    pub method: String,
+    /// Scenario.
+    pub scenario: String,
+    /// Procedure of the scenario.
+    pub procedure: String,
+    /// Model.
+    pub model: String,
+    /// Seed.
+    pub seed: u64,
+    /// Whether all tasks are learned.
+    pub finished: bool,
+    /// Wall time in seconds.
+    pub seconds: f64,
+    /// Task names.
+    pub tasks: Vec<String>,
+    /// Test images of each task.
+    pub test_images: Vec<usize>,
+    /// Metrics by name.
+    pub metrics: std::collections::BTreeMap<String, f64>,
+}
+
+/// Writes a run folder while the run goes on.
+pub struct RunStore {
+    folder: PathBuf,
+    steps: BufWriter<File>,
+    steps_path: PathBuf,
+    matrix: AccuracyMatrix,
+    procedure: String,
+    model: ClipConfig,
+    result: RunResult,
+    started: std::time::Instant,
+}
+
+/// Who a run is, for its record.
+pub struct Identity<'a> {
+    /// Method.
+    pub method: &'a str,
+    /// Model.
+    pub model: &'a str,
+    /// Seed.
+    pub seed: u64,
+}
+
+impl RunStore {
+    /// Creates `folder` and writes what is known before the first step.
+    ///
+    /// # Errors
+    ///
+    /// When the folder already holds a run or cannot be written.
+    pub fn create(
+        folder: &Path,
+        identity: &Identity<'_>,
+        scenario: &dyn Scenario,
+        config: &Config,
+        environment: &Environment,
+        model: &ClipConfig,
+    ) -> Result<Self, Error> {
+        if folder.join("config.toml").exists() {
+            let reason = "the folder already holds a run; choose another with --out, or --overwrite to replace it";
+            return Err(Error::config(folder.display().to_string(), reason));
+        }
+        let predictions = folder.join("predictions");
+        fs::create_dir_all(&predictions).map_err(|error| Error::io("create the folder", &predictions, error))?;
+        let header = format!("# method {}, scenario {}, model {}\n", identity.method, scenario.name(), identity.model);
+        write_atomically(&folder.join("config.toml"), (header + &config.to_annotated_toml()).as_bytes())?;
+        write_json(&folder.join("environment.json"), environment)?;
+        let steps_path = folder.join("metrics.jsonl");
+        let steps = File::create(&steps_path).map_err(|error| Error::io("create", &steps_path, error))?;
+        let tasks: Vec<String> = scenario.tasks().iter().map(|task| task.name.clone()).collect();
+        let counts: Vec<usize> = scenario.tasks().iter().map(|task| task.test.len()).collect();
+        Ok(Self {
+            folder: folder.to_owned(),
+            steps: BufWriter::new(steps),
+            steps_path,
+            matrix: AccuracyMatrix::new(tasks.clone(), counts.clone()),
+            procedure: scenario.procedure().to_owned(),
+            model: model.clone(),
+            result: RunResult {
+                method: identity.method.to_owned(),
+                scenario: scenario.name().to_owned(),
+                procedure: scenario.procedure().to_owned(),
+                model: identity.model.to_owned(),
+                seed: identity.seed,
+                finished: false,
+                seconds: 0.0,
+                tasks,
+                test_images: counts,
+                metrics: std::collections::BTreeMap::new(),
+            },
+            started: std::time::Instant::now(),
+        })
+    }
+
+    fn row(&mut self, row: &Row) -> Result<(), Error> {
+        self.matrix.push(row.accuracies(self.matrix.tasks().len()));
+        write_atomically(&self.folder.join("matrix.csv"), matrix_csv(&self.matrix).as_bytes())?;
+        write_atomically(&self.folder.join("matrix.npy"), &matrix_npy(&self.matrix)?)?;
+        let predictions = self.folder.join(format!("predictions/{:02}.npy", row.learned));
+        write_atomically(&predictions, &predictions_npy(row)?)?;
+        self.result.finished = row.learned == self.matrix.tasks().len();
+        self.result.seconds = self.started.elapsed().as_secs_f64();
+        let metrics: Metrics = self.matrix.metrics(&self.procedure);
+        self.result.metrics =
+            metrics.named().into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+        self.flush()?;
+        write_json(&self.folder.join("result.json"), &self.result)
+    }
+
+    fn weights(&self, weights: &Weights) -> Result<(), Error> {
+        Ok(weights.to_state_dict(&self.model).write(&self.folder.join("model.safetensors"))?)
+    }
+
+    fn flush(&mut self) -> Result<(), Error> {
+        self.steps.flush().map_err(|error| Error::io("write", &self.steps_path, error))
+    }
+}
+
+impl Observer for RunStore {
+    fn on_event(&mut self, event: &Event<'_>) -> Result<(), Error> {
+        match event {
+            Event::Step(record) => {
+                let line = serde_json::to_string(record).map_err(|error| Error::Device(error.to_string()))?;
+                writeln!(self.steps, "{line}").map_err(|error| Error::io("write", &self.steps_path, error))
+            }
+            Event::TaskFinished { weights, .. } => {
+                self.flush()?;
+                self.weights(weights)
+            }
+            Event::Evaluated(row) => self.row(row),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Reads the matrix of a run folder and what belongs to it.
+///
+/// # Errors
+///
+/// When the folder holds no run or a file is damaged.
+pub fn read_run(folder: &Path) -> Result<(RunResult, AccuracyMatrix), Error> {
+    let path = folder.join("result.json");
+    let text = fs::read_to_string(&path).map_err(|error| Error::io("read", &path, error))?;
+    let result: RunResult = serde_json::from_str(&text)
+        .map_err(|error| Error::config(path.display().to_string(), format!("not a run result: {error}")))?;
+    let rows = read_matrix(&folder.join("matrix.npy"))?;
+    let matrix = AccuracyMatrix::with_rows(result.tasks.clone(), result.test_images.clone(), rows);
+    Ok((result, matrix))
+}
+
+/// Reads a two-dimensional `.npy` file of floats.
+///
+/// # Errors
+///
+/// When the file is missing, damaged or of another shape.
+pub fn read_matrix(path: &Path) -> Result<Vec<Vec<f64>>, Error> {
+    let bytes = fs::read(path).map_err(|error| Error::io("read", path, error))?;
+    let bad = |reason: String| Error::config(path.display().to_string(), format!("not a matrix of floats: {reason}"));
+    let file = npyz::NpyFile::new(&bytes[..]).map_err(|error| bad(error.to_string()))?;
+    let [rows, columns] = file.shape()[..] else { return Err(bad(format!("shape {:?}", file.shape()))) };
+    let fortran = file.order() == npyz::Order::Fortran;
+    let values: Vec<f64> = match file.try_data::<f64>() {
+        Ok(data) => data.collect::<io::Result<_>>().map_err(|error| bad(error.to_string()))?,
+        Err(file) => match file.try_data::<f32>() {
+            Ok(data) => data
+                .map(|value| value.map(f64::from))
+                .collect::<io::Result<_>>()
+                .map_err(|error| bad(error.to_string()))?,
+            Err(file) => return Err(bad(format!("type {}", file.dtype().descr()))),
+        },
+    };
+    let at = |row: u64, column: u64| if fortran { column * rows + row } else { row * columns + column };
+    Ok((0..rows).map(|row| (0..columns).map(|column| values[at(row, column) as usize]).collect()).collect())
+}
+
+fn matrix_csv(matrix: &AccuracyMatrix) -> String {
+    let quote = |name: &String| {
+        if name.contains([',', '"', '\n']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.clone() }
+    };
+    let names: Vec<String> = matrix.tasks().iter().map(quote).collect();
+    let mut text = format!("after,{}\n", names.join(","));
+    for (learned, row) in matrix.rows().iter().enumerate() {
+        let after = learned.checked_sub(1).map_or("zero-shot", |task| &names[task]);
+        let cells: Vec<String> =
+            row.iter().map(|value| if value.is_nan() { String::new() } else { value.to_string() }).collect();
+        text.push_str(&format!("{after},{}\n", cells.join(",")));
+    }
+    text
+}
+
+fn matrix_npy(matrix: &AccuracyMatrix) -> Result<Vec<u8>, Error> {
+    let shape = [matrix.rows().len() as u64, matrix.tasks().len() as u64];
+    npy(&shape, matrix.rows().iter().flatten().copied())
+}
+
+fn predictions_npy(row: &Row) -> Result<Vec<u8>, Error> {
+    let images = row.predictions.iter().flat_map(|set| {
+        set.labels.iter().zip(&set.predicted).flat_map(|(label, class)| [set.task as i32, *label as i32, *class as i32])
+    });
+    let count: usize = row.predictions.iter().map(|set| set.labels.len()).sum();
+    npy(&[count as u64, 3], images)
+}
+
+fn npy<T: npyz::AutoSerialize>(shape: &[u64], values: impl Iterator<Item = T>) -> Result<Vec<u8>, Error> {
+    let mut bytes = Vec::new();
+    let failed = |error: io::Error| Error::Device(format!("cannot encode an array: {error}"));
+    let mut writer =
+        npyz::WriteOptions::new().default_dtype().shape(shape).writer(&mut bytes).begin_nd().map_err(failed)?;
+    writer.extend(values).map_err(failed)?;
+    writer.finish().map_err(failed)?;
+    Ok(bytes)
+}
+
+fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Error::Device(error.to_string()))?;
+    write_atomically(path, format!("{text}\n").as_bytes())
+}
+
+/// Writes a whole file or nothing: a reader never sees half of it, whatever happens in between.
+///
+/// # Errors
+///
+/// When the disk is full or the folder cannot be written.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let partial = path.with_extension("partial");
+    let write = || {
+        let mut file = File::create(&partial)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&partial, path)
+    };
+    write().map_err(|error| {
+        // The first error is the one to report; a left-over file is harmless.
+        drop(fs::remove_file(&partial));
+        Error::io("write", path, error)
+    })
+}

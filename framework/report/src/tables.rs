@@ -1,0 +1,94 @@
+use clf_core::metrics::{AccuracyMatrix, Metrics};
+use comfy_table::{Cell, CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
+
+/// An accuracy matrix with one line a task learned; the untouched model first.
+pub fn matrix_table(matrix: &AccuracyMatrix) -> String {
+    let mut table = table();
+    let names = matrix.tasks().iter().map(String::as_str);
+    table.set_header(std::iter::once("accuracy after \\ on").chain(names).chain(["mean"]));
+    for (learned, row) in matrix.rows().iter().enumerate() {
+        let after = learned.checked_sub(1).map_or("zero-shot", |task| &matrix.tasks()[task]);
+        let scored: Vec<f64> = row.iter().copied().filter(|value| !value.is_nan()).collect();
+        let mean = scored.iter().sum::<f64>() / scored.len() as f64;
+        table.add_row(
+            std::iter::once(Cell::new(after)).chain(row.iter().map(|value| number(*value))).chain([number(mean)]),
+        );
+    }
+    table.to_string()
+}
+
+/// The figures of a run beside those of the untouched model, and the differences.
+pub fn metrics_table(name: &str, run: &Metrics, untouched: &Metrics) -> String {
+    let mut table = table();
+    let pairs: Vec<_> =
+        run.named().into_iter().zip(untouched.named()).filter(|((_, value), _)| value.is_some()).collect();
+    table.set_header(std::iter::once("").chain(pairs.iter().map(|((name, _), _)| *name)));
+    let mut line = |name: &str, values: Vec<Cell>| {
+        table.add_row(std::iter::once(Cell::new(name)).chain(values));
+    };
+    let value = |value: Option<f64>| number(value.unwrap_or(f64::NAN));
+    line(name, pairs.iter().map(|((_, run), _)| value(*run)).collect());
+    line("zero-shot", pairs.iter().map(|(_, (_, untouched))| value(*untouched)).collect());
+    let difference = |run: Option<f64>, untouched: Option<f64>| run.zip(untouched).map_or(f64::NAN, |(a, b)| a - b);
+    line("difference", pairs.iter().map(|((_, run), (_, untouched))| signed(difference(*run, *untouched))).collect());
+    table.to_string()
+}
+
+/// One row of accuracies, a line a task.
+pub fn row_table(names: &[String], images: &[usize], accuracies: &[f64]) -> String {
+    let mut table = table();
+    table.set_header(["task", "test images", "accuracy"]);
+    for ((name, images), accuracy) in names.iter().zip(images).zip(accuracies) {
+        table.add_row([Cell::new(name), right(&images.to_string()), number(*accuracy)]);
+    }
+    let mean = accuracies.iter().sum::<f64>() / accuracies.len() as f64;
+    table.add_row([Cell::new("mean"), right(&images.iter().sum::<usize>().to_string()), number(mean)]);
+    table.to_string()
+}
+
+fn table() -> Table {
+    let mut table = Table::new();
+    table.load_preset(UTF8_HORIZONTAL_ONLY);
+    table
+}
+
+fn number(value: f64) -> Cell {
+    right(&if value.is_nan() { "-".to_owned() } else { format!("{value:.1}") })
+}
+
+fn signed(value: f64) -> Cell {
+    right(&if value.is_nan() { "-".to_owned() } else { format!("{value:+.1}") })
+}
+
+fn right(text: &str) -> Cell {
+    Cell::new(text).set_alignment(CellAlignment::Right)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matrix() -> AccuracyMatrix {
+        let rows = vec![vec![50.0, 60.0], vec![90.0, 40.0], vec![80.0, f64::NAN]];
+        AccuracyMatrix::with_rows(vec!["a".into(), "b".into()], vec![10, 10], rows)
+    }
+
+    #[test]
+    fn a_matrix_shows_its_rows_and_leaves_gaps_where_nothing_was_scored() {
+        let text = matrix_table(&matrix());
+        let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert!(lines.contains(&vec!["zero-shot", "50.0", "60.0", "55.0"]), "{text}");
+        assert!(lines.contains(&vec!["b", "80.0", "-", "80.0"]), "{text}");
+    }
+
+    #[test]
+    fn differences_carry_their_sign() {
+        let mut rows = matrix().rows().to_vec();
+        rows[2][1] = 95.0;
+        let matrix = AccuracyMatrix::with_rows(vec!["a".into(), "b".into()], vec![10, 10], rows);
+        let text = metrics_table("zscl", &matrix.metrics("mtil"), &matrix.untouched().metrics("mtil"));
+        assert!(text.contains("-20.0"), "transfer 40 against 60: {text}");
+        assert!(text.contains("+32.5"), "last 87.5 against 55: {text}");
+        assert!(!text.contains("cil_avg"), "{text}");
+    }
+}

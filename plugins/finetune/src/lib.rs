@@ -1,0 +1,12 @@
+//! Sequential fine-tuning: cross entropy on one task after another, with nothing against forgetting.
+
+use clf_core::methods::Classification;
+
+clf_core::register_method! {
+    name: "finetune",
+    summary: "Fine-tunes on one task after another, without protection.",
+    paper: "baseline of Zheng et al. 2023, arXiv 2303.06628 (\"Continual Learning\")",
+    defaults: include_str!("defaults.toml"),
+    differences: &[],
+    method: Classification,
+}

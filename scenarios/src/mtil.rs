@@ -1,0 +1,82 @@
+use std::ops::Range;
+
+use clf_core::{
+    Error, Scenario,
+    data::BatchOrder,
+    task::{Reference, Task},
+};
+
+use crate::{
+    description::TaskDescription,
+    open::{Location, check_templates, prompts, splits},
+};
+
+/// Multi-domain task-incremental learning (Zheng et al. 2023, section 4.1): one dataset a task, all test sets scored
+/// after every task, each over its own classes.
+pub struct Mtil {
+    name: String,
+    tasks: Vec<Task>,
+    reference: Option<Reference>,
+}
+
+impl Mtil {
+    pub(crate) fn open(
+        name: String,
+        tasks: &[TaskDescription],
+        reference: Option<Reference>,
+        location: &Location,
+    ) -> Result<Self, Error> {
+        if tasks.is_empty() {
+            return Err(Error::config(format!("scenario {name}"), "there are no tasks"));
+        }
+        let tasks = tasks.iter().map(|task| open_task(task, location)).collect::<Result<Vec<_>, _>>()?;
+        for (i, task) in tasks.iter().enumerate() {
+            if tasks[..i].iter().any(|earlier| earlier.name == task.name) {
+                let reason = format!("two tasks are called {:?}; give one of them another name", task.name);
+                return Err(Error::config(format!("scenario {name}"), reason));
+            }
+        }
+        Ok(Self { name, tasks, reference })
+    }
+}
+
+fn open_task(description: &TaskDescription, location: &Location) -> Result<Task, Error> {
+    let dataset = location.open(&description.dataset)?;
+    let info = dataset.info();
+    let templates = description.templates.as_ref().unwrap_or(&info.templates);
+    check_templates(&format!("dataset {}", info.name), templates)?;
+    let (train, test) = splits(&*dataset)?;
+    let eval_prompts = prompts(templates, &info.class_names);
+    Ok(Task {
+        name: description.name.clone().unwrap_or_else(|| info.name.clone()),
+        class_names: info.class_names.clone(),
+        train_prompts: eval_prompts.iter().map(|templates| templates[0].clone()).collect(),
+        eval_prompts,
+        train,
+        test,
+        order: BatchOrder::Shuffled,
+        settings: description.settings(),
+    })
+}
+
+impl Scenario for Mtil {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn procedure(&self) -> &'static str {
+        "mtil"
+    }
+
+    fn tasks(&self) -> &[Task] {
+        &self.tasks
+    }
+
+    fn reference(&self) -> Option<&Reference> {
+        self.reference.as_ref()
+    }
+
+    fn candidates(&self, _learned: usize, task: usize) -> Option<Range<usize>> {
+        Some(task..task + 1)
+    }
+}

@@ -1,0 +1,148 @@
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use clf_core::{
+    Capabilities, Error, Scenario, ScenarioHead,
+    data::{Dataset, Samples, Split},
+    registry::{self, ScenarioEntry},
+    task::Prompt,
+};
+
+use crate::{
+    class_incremental::ClassIncremental,
+    description::{Description, Procedure},
+    mtil::Mtil,
+    reference::open_reference,
+};
+
+/// Where the data of a scenario is looked for.
+#[derive(Debug, Clone)]
+pub(crate) struct Location {
+    /// Root of all named datasets.
+    pub data_root: PathBuf,
+    /// Start of relative paths in locators.
+    pub base: PathBuf,
+}
+
+impl Location {
+    pub(crate) fn open(&self, locator: &str) -> Result<Arc<dyn Dataset>, Error> {
+        registry::open_dataset(locator, &self.base, &self.data_root)
+    }
+}
+
+/// A scenario that was read but whose data is not open yet.
+pub struct ScenarioFile {
+    head: ScenarioHead,
+    description: Description,
+    base: PathBuf,
+}
+
+impl ScenarioFile {
+    /// Reads a scenario by name, or from a TOML file if `name` ends with `.toml`.
+    ///
+    /// # Errors
+    ///
+    /// When the name is unknown, the file cannot be read or the TOML is wrong.
+    pub fn read(name: &str) -> Result<Self, Error> {
+        let (id, text, base) = if name.ends_with(".toml") {
+            let path = Path::new(name);
+            let text = fs::read_to_string(path).map_err(|error| Error::io("read the scenario", path, error))?;
+            let id = path.file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned());
+            (id, text, path.parent().unwrap_or(Path::new("")).to_owned())
+        } else {
+            (name.to_owned(), registry::find::<ScenarioEntry>(name)?.toml.to_owned(), PathBuf::new())
+        };
+        let mut description: Description =
+            toml::from_str(&text).map_err(|error| Error::config(format!("scenario {name}"), error.to_string()))?;
+        let mut settings = toml::Table::new();
+        for (key, table) in
+            [("train", &mut description.train), ("eval", &mut description.eval), ("methods", &mut description.methods)]
+        {
+            settings.insert(key.to_owned(), toml::Value::Table(std::mem::take(table)));
+        }
+        let procedure = match description.procedure {
+            Procedure::Mtil { .. } => "mtil",
+            Procedure::ClassIncremental { .. } => "class-incremental",
+        };
+        let head = ScenarioHead { name: id, procedure: procedure.to_owned(), settings, ..ScenarioHead::default() };
+        Ok(Self { head, description, base }.with_reference(None, None))
+    }
+
+    /// Replaces reference images or texts; relative paths start at the working folder.
+    #[must_use]
+    pub fn with_reference(mut self, images: Option<String>, texts: Option<String>) -> Self {
+        let reference = self.description.reference.get_or_insert_default();
+        if let Some(images) = images {
+            reference.images = Some(absolute(&images));
+        }
+        if let Some(texts) = texts {
+            reference.texts = Some(absolute(&texts));
+        }
+        self.head.reference_images = reference.images.is_some();
+        self.head.reference_texts = reference.texts.is_some();
+        self
+    }
+
+    /// The model that the scenario is meant for.
+    pub fn model(&self) -> Option<&str> {
+        self.description.model.as_deref()
+    }
+
+    /// What is known without the data.
+    pub fn head(&self) -> &ScenarioHead {
+        &self.head
+    }
+
+    /// Opens all data, that for reference only if `needs` says so.
+    ///
+    /// # Errors
+    ///
+    /// When data is missing or damaged, or does not fit the scenario.
+    pub fn open(&self, data_root: &Path, needs: Capabilities) -> Result<Box<dyn Scenario>, Error> {
+        let location = Location { data_root: data_root.to_owned(), base: self.base.clone() };
+        let name = self.head.name.clone();
+        let reference = open_reference(self.description.reference.as_ref(), needs, &location)?;
+        Ok(match &self.description.procedure {
+            Procedure::Mtil { tasks } => Box::new(Mtil::open(name, tasks, reference, &location)?),
+            Procedure::ClassIncremental { .. } => {
+                Box::new(ClassIncremental::open(name, &self.description.procedure, reference, &location)?)
+            }
+        })
+    }
+}
+
+/// A locator whose path no longer depends on where the scenario file lies.
+fn absolute(locator: &str) -> String {
+    match locator.split_once(':') {
+        Some(("mini", _)) | None => locator.to_owned(),
+        Some((reader, path)) => match std::path::absolute(path) {
+            Ok(path) => format!("{reader}:{}", path.display()),
+            Err(_) => locator.to_owned(),
+        },
+    }
+}
+
+/// Both splits of a dataset.
+pub(crate) fn splits(dataset: &dyn Dataset) -> Result<(Arc<dyn Samples>, Arc<dyn Samples>), Error> {
+    Ok((dataset.split(Split::Train)?, dataset.split(Split::Test)?))
+}
+
+/// The prompts of `classes` under every template, `[class][template]`.
+pub(crate) fn prompts(templates: &[String], classes: &[String]) -> Vec<Vec<Prompt>> {
+    let of = |class: &String| templates.iter().map(|template| template.replace("{}", class).into()).collect();
+    classes.iter().map(of).collect()
+}
+
+/// Refuses templates that would give every class the same prompt.
+pub(crate) fn check_templates(place: &str, templates: &[String]) -> Result<(), Error> {
+    if templates.is_empty() {
+        return Err(Error::config(place, "there are no prompt templates"));
+    }
+    match templates.iter().find(|template| !template.contains("{}")) {
+        Some(template) => Err(Error::config(place, format!("the template {template:?} has no {{}} for the class"))),
+        None => Ok(()),
+    }
+}

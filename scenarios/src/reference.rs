@@ -1,0 +1,42 @@
+use clf_core::{
+    Capabilities, Error,
+    data::{BatchOrder, Dataset, Split},
+    task::{Prompt, Reference},
+};
+
+use crate::{description::ReferenceDescription, open::Location};
+
+/// Opens as much of the reference data of a scenario as is needed.
+pub(crate) fn open_reference(
+    description: Option<&ReferenceDescription>,
+    needs: Capabilities,
+    location: &Location,
+) -> Result<Option<Reference>, Error> {
+    let Some(description) = description else { return Ok(None) };
+    let images = match &description.images {
+        Some(locator) if needs.reference_images => Some(location.open(locator)?.split(Split::Train)?),
+        _ => None,
+    };
+    let mut texts = match &description.texts {
+        Some(locator) if needs.reference_texts => texts_of(&*location.open(locator)?)?,
+        _ => Vec::new(),
+    };
+    if let Some(limit) = description.texts_limit {
+        texts.truncate(limit);
+    }
+    let names: Vec<&str> =
+        [&description.images, &description.texts].into_iter().flatten().map(String::as_str).collect();
+    Ok(Some(Reference { name: names.join(" + "), images, texts, order: BatchOrder::Shuffled }))
+}
+
+/// The captions of a dataset; the training prompts of its classes if it has none.
+fn texts_of(dataset: &dyn Dataset) -> Result<Vec<Prompt>, Error> {
+    let samples = dataset.split(Split::Train)?;
+    let captions: Vec<Prompt> =
+        (0..samples.len()).filter_map(|index| samples.caption(index)).map(|text| text.to_owned().into()).collect();
+    if !captions.is_empty() {
+        return Ok(captions);
+    }
+    let info = dataset.info();
+    Ok((0..info.class_names.len()).map(|class| info.prompt(0, class).into()).collect())
+}
