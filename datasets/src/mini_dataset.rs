@@ -8,11 +8,11 @@ use clf_core::{
 use crate::mini::{self, Domain, caption_pair};
 
 /// Images of a domain to learn from.
-const TRAIN_IMAGES: usize = 1000;
+const TRAIN_IMAGES: usize = 1500;
 /// Images of a domain to score.
 const TEST_IMAGES: usize = 250;
 /// Caption pairs for pre-training.
-const PRETRAIN_PAIRS: usize = 60_000;
+const PRETRAIN_PAIRS: usize = 120_000;
 /// Caption pairs for reference images and texts, disjoint from those for pre-training.
 const REFERENCE_PAIRS: usize = 2000;
 

@@ -7,7 +7,7 @@ use clf_core::{
 };
 
 use crate::{
-    description::Procedure,
+    description::Increments,
     open::{Location, check_templates, prompts, splits},
     subset::Subset,
 };
@@ -25,15 +25,11 @@ pub struct ClassIncremental {
 impl ClassIncremental {
     pub(crate) fn open(
         name: String,
-        procedure: &Procedure,
+        description: &Increments,
         reference: Option<Reference>,
         location: &Location,
     ) -> Result<Self, Error> {
-        let Procedure::ClassIncremental { dataset, initial_increment, increment, class_order, templates, rename } =
-            procedure
-        else {
-            return Err(Error::config(format!("scenario {name}"), "the procedure is not class-incremental"));
-        };
+        let Increments { dataset, initial, increment, class_order, templates, rename } = description;
         let place = format!("scenario {name}");
         let dataset = location.open(dataset)?;
         let names = renamed(&place, &dataset.info().class_names, rename)?;
@@ -56,7 +52,7 @@ impl ClassIncremental {
                 settings: TaskSettings::default(),
             }
         };
-        let increments = increments(&place, order.len(), *initial_increment, *increment)?;
+        let increments = increments(&place, order.len(), *initial, *increment)?;
         let tasks = increments.into_iter().enumerate().map(|(id, range)| task(&order[range], id)).collect();
         Ok(Self { name, tasks, reference })
     }

@@ -5,54 +5,106 @@ use serde::Deserialize;
 
 /// A scenario as TOML.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[serde(try_from = "Keys")]
 pub struct Description {
-    /// One sentence.
-    pub summary: String,
     /// Model that is used unless the user names another.
     pub model: Option<String>,
     /// How tasks are made and scored.
-    #[serde(flatten)]
     pub procedure: Procedure,
     /// Data outside of the tasks.
     pub reference: Option<ReferenceDescription>,
     /// Training settings of all tasks.
-    #[serde(default)]
     pub train: toml::Table,
     /// Evaluation settings.
-    #[serde(default)]
     pub eval: toml::Table,
     /// Settings of single methods, by name.
-    #[serde(default)]
     pub methods: toml::Table,
 }
 
 /// The two procedures.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(tag = "procedure", rename_all = "kebab-case")]
+#[derive(Debug, Clone)]
 pub enum Procedure {
     /// Multi-domain task-incremental: every task has its own dataset, and its classes are known at test time.
-    Mtil {
-        /// The tasks, in order.
-        tasks: Vec<TaskDescription>,
-    },
+    Mtil(Vec<TaskDescription>),
     /// Class-incremental: one dataset, cut by class; all classes seen so far compete at test time.
-    #[serde(rename_all = "kebab-case")]
-    ClassIncremental {
-        /// The dataset, by name or locator.
-        dataset: String,
-        /// Classes of the first task.
-        initial_increment: usize,
-        /// Classes of every other task.
-        increment: usize,
-        /// Labels in the order in which they are learned; label order when absent.
-        class_order: Option<Vec<usize>>,
-        /// Prompt templates instead of those of the dataset.
-        templates: Option<Vec<String>>,
-        /// Class names to replace, old = new.
-        #[serde(default)]
-        rename: BTreeMap<String, String>,
-    },
+    ClassIncremental(Increments),
+}
+
+/// How a dataset is cut into increments of classes.
+#[derive(Debug, Clone)]
+pub struct Increments {
+    /// The dataset, by name or locator.
+    pub dataset: String,
+    /// Classes of the first task.
+    pub initial: usize,
+    /// Classes of every other task.
+    pub increment: usize,
+    /// Labels in the order in which they are learned; label order when absent.
+    pub class_order: Option<Vec<usize>>,
+    /// Prompt templates instead of those of the dataset.
+    pub templates: Option<Vec<String>>,
+    /// Class names to replace, old = new.
+    pub rename: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum ProcedureName {
+    Mtil,
+    ClassIncremental,
+}
+
+/// Every key of a scenario file, before it is known which belong together.
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Keys {
+    #[serde(rename = "summary")]
+    _summary: String,
+    model: Option<String>,
+    procedure: ProcedureName,
+    tasks: Option<Vec<TaskDescription>>,
+    dataset: Option<String>,
+    initial_increment: Option<usize>,
+    increment: Option<usize>,
+    class_order: Option<Vec<usize>>,
+    templates: Option<Vec<String>>,
+    #[serde(default)]
+    rename: BTreeMap<String, String>,
+    reference: Option<ReferenceDescription>,
+    #[serde(default)]
+    train: toml::Table,
+    #[serde(default)]
+    eval: toml::Table,
+    #[serde(default)]
+    methods: toml::Table,
+}
+
+impl TryFrom<Keys> for Description {
+    type Error = String;
+
+    fn try_from(keys: Keys) -> Result<Self, String> {
+        let needs = |key: &str| format!("the procedure needs the key `{key}`");
+        let of_increments = keys.dataset.is_some() || keys.increment.is_some() || keys.class_order.is_some();
+        let procedure = match keys.procedure {
+            ProcedureName::Mtil if of_increments || keys.templates.is_some() || !keys.rename.is_empty() => {
+                return Err("the procedure mtil takes `tasks`; datasets and templates belong into them".to_owned());
+            }
+            ProcedureName::Mtil => Procedure::Mtil(keys.tasks.ok_or_else(|| needs("tasks"))?),
+            ProcedureName::ClassIncremental if keys.tasks.is_some() => {
+                return Err("the procedure class-incremental makes its tasks itself; remove `tasks`".to_owned());
+            }
+            ProcedureName::ClassIncremental => Procedure::ClassIncremental(Increments {
+                dataset: keys.dataset.ok_or_else(|| needs("dataset"))?,
+                initial: keys.initial_increment.ok_or_else(|| needs("initial-increment"))?,
+                increment: keys.increment.ok_or_else(|| needs("increment"))?,
+                class_order: keys.class_order,
+                templates: keys.templates,
+                rename: keys.rename,
+            }),
+        };
+        let Keys { model, reference, train, eval, methods, .. } = keys;
+        Ok(Self { model, procedure, reference, train, eval, methods })
+    }
 }
 
 /// One task of an `mtil` scenario.
@@ -101,12 +153,12 @@ mod tests {
             "summary = 'x'\nprocedure = 'mtil'\n[[tasks]]\ndataset = 'a'\nlr = 1e-3\n[[tasks]]\ndataset = 'folder:b'\n",
         )
         .unwrap();
-        assert!(matches!(mtil.procedure, Procedure::Mtil { tasks } if tasks[0].lr == Some(1e-3)));
+        assert!(matches!(mtil.procedure, Procedure::Mtil(tasks) if tasks[0].lr == Some(1e-3)));
         let cil: Description = toml::from_str(
             "summary = 'x'\nprocedure = 'class-incremental'\ndataset = 'a'\ninitial-increment = 4\nincrement = 2\n",
         )
         .unwrap();
-        assert!(matches!(cil.procedure, Procedure::ClassIncremental { initial_increment: 4, .. }));
+        assert!(matches!(cil.procedure, Procedure::ClassIncremental(Increments { initial: 4, .. })));
     }
 
     #[test]
@@ -115,6 +167,18 @@ mod tests {
             "summary = 'x'\nprocedure = 'mtil'\ntasks = []\ntypo = 1\n",
             "summary = 'x'\nprocedure = 'mtil'\n[[tasks]]\ndataset = 'a'\nrate = 1\n",
             "summary = 'x'\nprocedure = 'mtil'\ntasks = []\n[reference]\nimage = 'a'\n",
+        ] {
+            assert!(toml::from_str::<Description>(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_key_of_the_other_procedure_is_refused() {
+        for bad in [
+            "summary = 'x'\nprocedure = 'mtil'\ntasks = []\ndataset = 'a'\n",
+            "summary = 'x'\nprocedure = 'mtil'\n",
+            "summary = 'x'\nprocedure = 'class-incremental'\ndataset = 'a'\ninitial-increment = 4\n",
+            "summary = 'x'\nprocedure = 'class-incremental'\ntasks = []\n",
         ] {
             assert!(toml::from_str::<Description>(bad).is_err(), "{bad}");
         }

@@ -12,6 +12,6 @@ mod reference;
 mod subset;
 
 pub use class_incremental::ClassIncremental;
-pub use description::{Description, Procedure, ReferenceDescription, TaskDescription};
+pub use description::{Description, Increments, Procedure, ReferenceDescription, TaskDescription};
 pub use mtil::Mtil;
 pub use open::ScenarioFile;

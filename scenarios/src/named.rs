@@ -8,7 +8,7 @@ clf_core::register_scenario! {
 
 clf_core::register_scenario! {
     name: "cil-mini",
-    summary: "The classes of the procedural domains in increments; needs no download.",
+    summary: "The 67 classes of the procedural domains in six increments; needs no download.",
     toml: include_str!("../named/cil-mini.toml"),
 }
 

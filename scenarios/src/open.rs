@@ -64,8 +64,8 @@ impl ScenarioFile {
             settings.insert(key.to_owned(), toml::Value::Table(std::mem::take(table)));
         }
         let procedure = match description.procedure {
-            Procedure::Mtil { .. } => "mtil",
-            Procedure::ClassIncremental { .. } => "class-incremental",
+            Procedure::Mtil(_) => "mtil",
+            Procedure::ClassIncremental(_) => "class-incremental",
         };
         let head = ScenarioHead { name: id, procedure: procedure.to_owned(), settings, ..ScenarioHead::default() };
         Ok(Self { head, description, base }.with_reference(None, None))
@@ -106,9 +106,9 @@ impl ScenarioFile {
         let name = self.head.name.clone();
         let reference = open_reference(self.description.reference.as_ref(), needs, &location)?;
         Ok(match &self.description.procedure {
-            Procedure::Mtil { tasks } => Box::new(Mtil::open(name, tasks, reference, &location)?),
-            Procedure::ClassIncremental { .. } => {
-                Box::new(ClassIncremental::open(name, &self.description.procedure, reference, &location)?)
+            Procedure::Mtil(tasks) => Box::new(Mtil::open(name, tasks, reference, &location)?),
+            Procedure::ClassIncremental(increments) => {
+                Box::new(ClassIncremental::open(name, increments, reference, &location)?)
             }
         })
     }

@@ -136,12 +136,12 @@ pub const SCRIBBLE: Style = Style {
     ground: Ground::Clutter,
     inks: Inks::Pencil,
     scale: (9.5, 12.5),
-    pen: (0.8, 1.3),
+    pen: (0.9, 1.4),
     shift: 2.0,
     turn: 0.08,
-    slant: 0.25,
+    slant: 0.2,
     negative: true,
-    grain: (0.08, 0.2),
+    grain: (0.06, 0.15),
     scratches: 2,
     ..CLEAN
 };

@@ -17,6 +17,10 @@ use clap::Parser;
 
 use arguments::{Arguments, Command};
 
+/// Tensors are allocated and freed many times a step; this allocator keeps their pages.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Runs the program with the arguments of the process.
 ///
 /// Exit codes: 0 success, 1 a defect, 2 a wrong name, key, value or flag, 3 data missing or damaged, 4 weights missing or

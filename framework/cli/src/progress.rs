@@ -111,13 +111,12 @@ impl Observer for Progress {
                     meter.advance(*images as u64, || "images".to_owned());
                 }
             }
-            Event::Evaluated(row) => {
+            Event::Evaluated(_) => {
                 if let Some(meter) = self.meter.take() {
-                    let images: usize = row.predictions.iter().map(|set| set.labels.len()).sum();
-                    meter.finish(&format!("{images} images"));
+                    meter.finish("done");
                 }
             }
-            Event::Gradients { .. } => {}
+            Event::Gradients { .. } | Event::Untouched(_) => {}
         }
         Ok(())
     }

@@ -1,3 +1,5 @@
+//! What a method or hook needs and what it trains.
+
 use serde::Serialize;
 
 use crate::{error::Error, scenario::ScenarioHead};

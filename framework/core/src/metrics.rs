@@ -10,6 +10,8 @@ pub struct AccuracyMatrix {
     tasks: Vec<String>,
     counts: Vec<usize>,
     rows: Vec<Vec<f64>>,
+    /// What the untouched model scores in every row, where that is known.
+    untouched: Option<Vec<Vec<f64>>>,
 }
 
 /// The figures of a matrix; absent where the scenario does not define them.
@@ -32,12 +34,12 @@ pub struct Metrics {
 impl AccuracyMatrix {
     /// An empty matrix over `tasks` with `counts` test images each.
     pub fn new(tasks: Vec<String>, counts: Vec<usize>) -> Self {
-        Self { tasks, counts, rows: Vec::new() }
+        Self::with_rows(tasks, counts, Vec::new())
     }
 
     /// A matrix with all its rows, the first being that of the untouched model.
     pub fn with_rows(tasks: Vec<String>, counts: Vec<usize>, rows: Vec<Vec<f64>>) -> Self {
-        Self { tasks, counts, rows }
+        Self { tasks, counts, rows, untouched: None }
     }
 
     /// Appends the row after the next task.
@@ -130,11 +132,19 @@ impl AccuracyMatrix {
         }
     }
 
-    /// The matrix of a model that is never trained: the row of the untouched model after every task.
+    /// Adds what the untouched model scores in every row.
+    #[must_use]
+    pub fn with_untouched(self, rows: Vec<Vec<f64>>) -> Self {
+        Self { untouched: Some(rows), ..self }
+    }
+
+    /// The matrix of a model that is never trained.
+    ///
+    /// Where it is not known, row 0 stands for every row; that is exact unless the candidate classes change.
     #[must_use]
     pub fn untouched(&self) -> Self {
-        let rows = self.rows.first().map(|row| vec![row.clone(); self.tasks.len() + 1]).unwrap_or_default();
-        Self { rows, ..self.clone() }
+        let repeated = || self.rows.first().map(|row| vec![row.clone(); self.tasks.len() + 1]).unwrap_or_default();
+        Self { rows: self.untouched.clone().unwrap_or_else(repeated), ..self.clone() }
     }
 }
 

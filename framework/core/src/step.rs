@@ -1,3 +1,5 @@
+//! What a method and its hooks see of a training step.
+
 use std::cell::OnceCell;
 
 use burn::tensor::{Int, Tensor};

@@ -1,13 +1,16 @@
 //! The run folder: what a run leaves on disk.
 //!
 //! `config.toml` (every setting with its origin), `environment.json`, `metrics.jsonl` (a line a step), `matrix.csv` and
-//! `matrix.npy` (accuracy in percent, row 0 before training), `predictions/NN.npy` (a row an image: task, label,
+//! `matrix.npy` (accuracy in percent, row 0 before training), `zero-shot.npy` (the same for a model that never changes,
+//! over the classes that compete in each row), `predictions/NN.npy` (a row an image: task, label,
 //! predicted class), `model.safetensors` (weights after the last finished task, OpenAI names) and `result.json`.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
+    time::Instant,
 };
 
 use clf_clip::{ClipConfig, Weights};
@@ -59,7 +62,7 @@ pub struct RunResult {
     /// Test images of each task.
     pub test_images: Vec<usize>,
     /// Metrics by name.
-    pub metrics: std::collections::BTreeMap<String, f64>,
+    pub metrics: BTreeMap<String, f64>,
 }
 
 /// Writes a run folder while the run goes on.
@@ -71,7 +74,7 @@ pub struct RunStore {
     procedure: String,
     model: ClipConfig,
     result: RunResult,
-    started: std::time::Instant,
+    started: Instant,
 }
 
 /// Who a run is, for its record.
@@ -128,16 +131,16 @@ impl RunStore {
                 seconds: 0.0,
                 tasks,
                 test_images: counts,
-                metrics: std::collections::BTreeMap::new(),
+                metrics: BTreeMap::new(),
             },
-            started: std::time::Instant::now(),
+            started: Instant::now(),
         })
     }
 
     fn row(&mut self, row: &Row) -> Result<(), Error> {
         self.matrix.push(row.accuracies(self.matrix.tasks().len()));
         write_atomically(&self.folder.join("matrix.csv"), matrix_csv(&self.matrix).as_bytes())?;
-        write_atomically(&self.folder.join("matrix.npy"), &matrix_npy(&self.matrix)?)?;
+        write_atomically(&self.folder.join("matrix.npy"), &matrix_npy(self.matrix.rows(), self.matrix.tasks().len())?)?;
         let predictions = self.folder.join(format!("predictions/{:02}.npy", row.learned));
         write_atomically(&predictions, &predictions_npy(row)?)?;
         self.result.finished = row.learned == self.matrix.tasks().len();
@@ -169,6 +172,11 @@ impl Observer for RunStore {
                 self.flush()?;
                 self.weights(weights)
             }
+            Event::Untouched(rows) => {
+                let tasks = self.matrix.tasks().len();
+                let rows: Vec<_> = rows.iter().map(|row| row.accuracies(tasks)).collect();
+                write_atomically(&self.folder.join("zero-shot.npy"), &matrix_npy(&rows, tasks)?)
+            }
             Event::Evaluated(row) => self.row(row),
             _ => Ok(()),
         }
@@ -186,7 +194,8 @@ pub fn read_run(folder: &Path) -> Result<(RunResult, AccuracyMatrix), Error> {
     let result: RunResult = serde_json::from_str(&text)
         .map_err(|error| Error::config(path.display().to_string(), format!("not a run result: {error}")))?;
     let rows = read_matrix(&folder.join("matrix.npy"))?;
-    let matrix = AccuracyMatrix::with_rows(result.tasks.clone(), result.test_images.clone(), rows);
+    let matrix = AccuracyMatrix::with_rows(result.tasks.clone(), result.test_images.clone(), rows)
+        .with_untouched(read_matrix(&folder.join("zero-shot.npy"))?);
     Ok((result, matrix))
 }
 
@@ -230,9 +239,8 @@ fn matrix_csv(matrix: &AccuracyMatrix) -> String {
     text
 }
 
-fn matrix_npy(matrix: &AccuracyMatrix) -> Result<Vec<u8>, Error> {
-    let shape = [matrix.rows().len() as u64, matrix.tasks().len() as u64];
-    npy(&shape, matrix.rows().iter().flatten().copied())
+fn matrix_npy(rows: &[Vec<f64>], columns: usize) -> Result<Vec<u8>, Error> {
+    npy(&[rows.len() as u64, columns as u64], rows.iter().flatten().copied())
 }
 
 fn predictions_npy(row: &Row) -> Result<Vec<u8>, Error> {

@@ -1,3 +1,5 @@
+//! Tasks, reference data, and what is known at the borders of a task.
+
 use std::{cell::LazyCell, sync::Arc};
 
 use burn::tensor::{Device, Tensor};

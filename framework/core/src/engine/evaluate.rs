@@ -1,4 +1,4 @@
-use std::ops::Range;
+use std::{cell::OnceCell, ops::Range};
 
 use burn::tensor::Tensor;
 use clf_clip::{Clip, unit};
@@ -62,7 +62,7 @@ pub struct Evaluator<'a> {
 }
 
 impl Evaluator<'_> {
-    /// Scores `model` after `learned` tasks; `scored` hears of every batch.
+    /// Scores `model` as it stands after `learned` tasks; `scored` hears of every batch.
     ///
     /// # Errors
     ///
@@ -71,68 +71,105 @@ impl Evaluator<'_> {
         &self,
         model: &Clip,
         learned: usize,
-        mut scored: impl FnMut(usize) -> Result<(), Error>,
+        scored: impl FnMut(usize) -> Result<(), Error>,
     ) -> Result<Row, Error> {
-        let mut classifiers = vec![None; self.scenario.tasks().len()];
-        let mut predictions = Vec::new();
-        for (task_id, task) in self.scenario.tasks().iter().enumerate() {
-            let Some(candidates) = self.scenario.candidates(learned, task_id) else { continue };
-            let classifier = self.classifier(model, candidates.clone(), &mut classifiers)?;
-            let earlier = &self.scenario.tasks()[candidates.start..task_id];
-            let first_class: usize = earlier.iter().map(|task| task.class_names.len()).sum();
-            predictions.push(self.score(model, task_id, task, &classifier, first_class, &mut scored)?);
-        }
-        Ok(Row { learned, predictions })
+        let mut rows = self.rows(model, learned..learned + 1, scored)?;
+        Ok(rows.swap_remove(0))
     }
 
-    /// Classifier over the classes of several tasks; that of each task is computed once.
+    /// As [`Evaluator::row`] for several numbers of tasks learned, which differ in the candidate classes alone.
     ///
-    /// # Shapes
+    /// The features of a test image are computed once.
     ///
-    /// - output: `[classes, embed]`
-    fn classifier(
+    /// # Errors
+    ///
+    /// When an image cannot be read or the method fails.
+    pub fn rows(
         &self,
         model: &Clip,
-        tasks: Range<usize>,
-        cache: &mut [Option<Tensor<2>>],
-    ) -> Result<Tensor<2>, Error> {
-        let mut parts = Vec::with_capacity(tasks.len());
-        for task in tasks {
-            let part = match &cache[task] {
-                Some(part) => part.clone(),
-                None => zero_shot_classifier(model, &self.scenario.tasks()[task].eval_prompts)?,
-            };
-            cache[task] = Some(part.clone());
-            parts.push(part);
+        learned: Range<usize>,
+        mut scored: impl FnMut(usize) -> Result<(), Error>,
+    ) -> Result<Vec<Row>, Error> {
+        let tasks = self.scenario.tasks();
+        let classifiers = vec![OnceCell::new(); tasks.len()];
+        let mut rows: Vec<Row> = learned.map(|learned| Row { learned, predictions: Vec::new() }).collect();
+        for task_id in 0..tasks.len() {
+            let mut sets = Vec::new();
+            for row in &rows {
+                if let Some(candidates) = self.scenario.candidates(row.learned, task_id) {
+                    sets.push((row.learned, self.candidate_set(model, task_id, candidates, &classifiers)?));
+                }
+            }
+            if sets.is_empty() {
+                continue;
+            }
+            self.score(model, &tasks[task_id], &mut sets, &mut scored)?;
+            for (learned, set) in sets {
+                if let Some(row) = rows.iter_mut().find(|row| row.learned == learned) {
+                    row.predictions.push(set.predictions);
+                }
+            }
         }
-        Ok(Tensor::cat(parts, 0))
+        Ok(rows)
     }
 
+    /// The classes that compete for the images of a task; the classifier of each task is computed once.
+    fn candidate_set(
+        &self,
+        model: &Clip,
+        task: usize,
+        candidates: Range<usize>,
+        classifiers: &[OnceCell<Tensor<2>>],
+    ) -> Result<CandidateSet, Error> {
+        let tasks = self.scenario.tasks();
+        let first_class = tasks[candidates.start..task].iter().map(|task| task.class_names.len()).sum();
+        let mut parts = Vec::with_capacity(candidates.len());
+        for id in candidates {
+            let part = match classifiers[id].get() {
+                Some(part) => part.clone(),
+                None => zero_shot_classifier(model, &tasks[id].eval_prompts)?,
+            };
+            parts.push(classifiers[id].get_or_init(|| part).clone());
+        }
+        let predictions = Predictions { task, labels: Vec::new(), predicted: Vec::new() };
+        Ok(CandidateSet { first_class, classifier: Tensor::cat(parts, 0), predictions })
+    }
+
+    /// Scores the test images of a task against every candidate set.
     fn score(
         &self,
         model: &Clip,
-        task_id: usize,
         task: &Task,
-        classifier: &Tensor<2>,
-        first_class: usize,
+        sets: &mut [(usize, CandidateSet)],
         scored: &mut impl FnMut(usize) -> Result<(), Error>,
-    ) -> Result<Predictions, Error> {
+    ) -> Result<(), Error> {
         let (size, device) = (model.config().vision.image_size, model.device());
         let indices: Vec<usize> = (0..task.test.len()).collect();
-        let batches = indices.chunks(self.settings.batch_size.max(1)).map(|batch| (0, batch.to_vec())).collect();
-        let mut predictions = Predictions { task: task_id, labels: Vec::new(), predicted: Vec::new() };
+        let batches = indices.chunks(self.settings.batch_size).map(|batch| (0, batch.to_vec())).collect();
         for batch in Loader::start(task.test.clone(), batches, Transform::test(size)) {
             let batch = batch?;
             let image_features = model.encode_images(pixels(&batch, size, &device));
-            let scoring = Scoring { model, image_features, classifier: classifier.clone() };
-            let best = self.method.scores(&scoring)?.argmax(1);
-            let best = best.try_into_vec_as::<i32>().map_err(|error| Error::Device(error.to_string()))?;
-            predictions.predicted.extend(best.into_iter().map(|class| class as usize));
-            predictions.labels.extend(batch.labels.iter().map(|label| first_class + label));
+            for (_, set) in sets.iter_mut() {
+                let classifier = set.classifier.clone();
+                let scoring = Scoring { model, image_features: image_features.clone(), classifier };
+                let best = self.method.scores(&scoring)?.argmax(1);
+                let best = best.try_into_vec_as::<i32>().map_err(|error| Error::Device(error.to_string()))?;
+                set.predictions.predicted.extend(best.into_iter().map(|class| class as usize));
+                set.predictions.labels.extend(batch.labels.iter().map(|label| set.first_class + label));
+            }
             scored(batch.indices.len())?;
         }
-        Ok(predictions)
+        Ok(())
     }
+}
+
+/// Classes that compete for the images of a task, and what is predicted among them.
+struct CandidateSet {
+    /// Position of the task's first class among the candidates.
+    first_class: usize,
+    /// Unit rows, `[classes, embed]`.
+    classifier: Tensor<2>,
+    predictions: Predictions,
 }
 
 /// The zero-shot classifier: unit features of each prompt, averaged over templates, of length one again.
@@ -158,20 +195,16 @@ pub(super) fn zero_shot_classifier(model: &Clip, prompts: &[Vec<Prompt>]) -> Res
 }
 
 impl Run<'_> {
-    /// Scores the model after `learned` tasks and tells the observers.
-    pub(super) fn evaluate(&mut self, model: &Clip, learned: usize) -> Result<Row, Error> {
+    /// Scores `model` after every number of tasks in `learned`.
+    pub(super) fn evaluate(&mut self, model: &Clip, learned: Range<usize>) -> Result<Vec<Row>, Error> {
+        let scored = |task| learned.clone().any(|learned| self.scenario.candidates(learned, task).is_some());
         let tasks = self.scenario.tasks().iter().enumerate();
-        let images = tasks
-            .filter(|(task_id, _)| self.scenario.candidates(learned, *task_id).is_some())
-            .map(|(_, task)| task.test.len())
-            .sum();
-        self.emit(&Event::EvaluationStarted { learned, images })?;
+        let images = tasks.filter(|(id, _)| scored(*id)).map(|(_, task)| task.test.len()).sum();
+        self.emit(&Event::EvaluationStarted { learned: learned.start, images })?;
         let evaluator = Evaluator { scenario: self.scenario, settings: &self.eval, method: &*self.method };
         let observers = &mut self.observers;
-        let row = evaluator.row(model, learned, |images| {
+        evaluator.rows(model, learned, |images| {
             observers.iter_mut().try_for_each(|observer| observer.on_event(&Event::Scored { images }))
-        })?;
-        self.emit(&Event::Evaluated(&row))?;
-        Ok(row)
+        })
     }
 }

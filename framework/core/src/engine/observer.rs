@@ -67,6 +67,8 @@ pub enum Event<'a> {
         /// How many.
         images: usize,
     },
+    /// The untouched model is scored as if after 0, 1, ... tasks; what a model that never changes would reach.
+    Untouched(&'a [Row]),
     /// All test sets are scored.
     Evaluated(&'a Row),
 }

@@ -1,3 +1,4 @@
+use burn::tensor::Tensor;
 use clf_clip::Weights;
 
 use super::settings::TrainSettings;
@@ -12,6 +13,7 @@ pub struct AdamW {
     beta2: f64,
     epsilon: f64,
     weight_decay: f64,
+    decays: fn(&str) -> bool,
     steps: i32,
     first: Weights,
     second: Weights,
@@ -25,10 +27,17 @@ impl AdamW {
             beta2: settings.beta2,
             epsilon: settings.epsilon,
             weight_decay: settings.weight_decay,
+            decays: |_| true,
             steps: 0,
             first: Weights::default(),
             second: Weights::default(),
         }
+    }
+
+    /// Limits weight decay to the parameters whose name passes `decays`.
+    #[must_use]
+    pub fn with_decay_of(self, decays: fn(&str) -> bool) -> Self {
+        Self { decays, ..self }
     }
 
     /// The weights after one step with learning rate `lr`.
@@ -36,7 +45,7 @@ impl AdamW {
     pub fn step(&mut self, weights: &Weights, gradients: &Weights, lr: f64) -> Weights {
         let (b1, b2) = (self.beta1, self.beta2);
         if self.steps == 0 {
-            self.first = gradients.map(|gradient| gradient.zeros_like());
+            self.first = gradients.map(Tensor::zeros_like);
             self.second = self.first.clone();
         }
         self.steps += 1;
@@ -49,11 +58,69 @@ impl AdamW {
         let moves = self.first.zip(&self.second, |first, second| {
             first.clone() * rate / (second.clone().sqrt() / correction + self.epsilon)
         });
-        let stepped = weights.zip(&moves, |weight, step| {
-            let weight = weight.clone();
-            let decayed = if self.weight_decay == 0.0 { weight } else { weight * (1.0 - lr * self.weight_decay) };
-            decayed - step.clone()
-        });
+        let stepped = self.decayed(weights, gradients, lr).zip(&moves, |weight, step| weight.clone() - step.clone());
         weights.updated(&stepped)
+    }
+
+    /// Decoupled weight decay of the parameters that are about to be stepped.
+    fn decayed(&self, weights: &Weights, gradients: &Weights, lr: f64) -> Weights {
+        if self.weight_decay == 0.0 {
+            return weights.clone();
+        }
+        let factor = 1.0 - lr * self.weight_decay;
+        let stepped = weights.zip(gradients, |weight, _| weight.clone()).filter(self.decays);
+        weights.updated(&stepped.map(|weight| weight.clone() * factor))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clf_clip::{ClipConfig, burn::tensor::Device, random_weights};
+
+    use super::*;
+
+    fn weights(value: impl Fn(&str) -> f32) -> Weights {
+        let config = ClipConfig::mini();
+        let mut dict = random_weights(&config, 0);
+        for (name, tensor) in &mut dict.tensors {
+            tensor.data.fill(value(name));
+        }
+        Weights::from_state_dict(&dict, &config, &Device::flex()).unwrap()
+    }
+
+    fn first(weights: &Weights, name: &str) -> f32 {
+        weights.get(name).unwrap().to_data().as_slice::<f32>().unwrap()[0]
+    }
+
+    #[test]
+    fn two_steps_equal_values_computed_by_hand() {
+        let settings = TrainSettings { beta1: 0.9, beta2: 0.99, epsilon: 0.0, weight_decay: 0.5, ..TrainSettings::default() };
+        let mut optimizer = AdamW::new(&settings);
+        let start = weights(|_| 1.0);
+        // The first step moves by lr whatever the gradient: 1 * (1 - 0.1 * 0.5) - 0.1 = 0.85.
+        let once = optimizer.step(&start, &weights(|_| 3.0), 0.1);
+        assert!((first(&once, "visual.proj") - 0.85).abs() < 1e-6);
+        // m = 0.9 * 0.3 - 0.1 = 0.17, v = 0.99 * 0.09 + 0.01 = 0.0991; corrections 0.19 and 0.0199.
+        let step = 0.1 * (0.17 / 0.19) / (0.0991_f64 / 0.0199).sqrt();
+        let twice = optimizer.step(&once, &weights(|_| -1.0), 0.1);
+        assert!((f64::from(first(&twice, "visual.proj")) - (0.85 * 0.95 - step)).abs() < 1e-6);
+    }
+
+    #[test]
+    fn parameters_without_a_gradient_are_left_alone() {
+        let settings = TrainSettings { weight_decay: 0.5, ..TrainSettings::default() };
+        let gradients = weights(|_| 1.0).filter(|name| name.starts_with("visual."));
+        let stepped = AdamW::new(&settings).step(&weights(|_| 1.0), &gradients, 0.1);
+        assert_eq!(first(&stepped, "text_projection"), 1.0);
+        assert!(first(&stepped, "visual.proj") < 1.0);
+    }
+
+    #[test]
+    fn decay_can_be_limited_by_name() {
+        let settings = TrainSettings { weight_decay: 0.5, ..TrainSettings::default() };
+        let mut optimizer = AdamW::new(&settings).with_decay_of(|name| name == "visual.proj");
+        let stepped = optimizer.step(&weights(|_| 1.0), &weights(|_| 0.0), 0.1);
+        assert_eq!(first(&stepped, "text_projection"), 1.0);
+        assert!((first(&stepped, "visual.proj") - 0.95).abs() < 1e-6);
     }
 }

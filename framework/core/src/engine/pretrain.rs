@@ -78,7 +78,7 @@ impl Pretrain<'_> {
         let size = start.config().vision.image_size;
         let mut weights = Weights::of(start);
         let mut model = start.clone().for_training(|_| true);
-        let mut optimizer = AdamW::new(self.settings);
+        let mut optimizer = AdamW::new(self.settings).with_decay_of(is_matrix);
         for (step, batch) in self.loader(size, total + 1).enumerate() {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(Error::Interrupted { task: 0, step });
@@ -150,6 +150,11 @@ fn contrastive(images: Tensor<2>, texts: Tensor<2>, logit_scale: Tensor<1>) -> T
     let by_image = losses::cross_entropy(logits.clone(), labels.clone(), 0.0);
     let by_text = losses::cross_entropy(logits.transpose(), labels, 0.0);
     (by_image + by_text) / 2.0
+}
+
+/// Gains, biases and the logit scale do not decay (Radford et al. 2021, section 2.5).
+fn is_matrix(name: &str) -> bool {
+    !name.contains("ln_") && !name.ends_with("bias") && name != "logit_scale" && name != "visual.class_embedding"
 }
 
 fn clamp_scale(weights: &Weights) -> Weights {

@@ -7,7 +7,6 @@ use burn::tensor::Device;
 use clf_clip::{Clip, Weights};
 
 use super::{
-    evaluate::Row,
     observer::{Event, Observer},
     settings::{EvalSettings, TrainSettings},
 };
@@ -82,20 +81,23 @@ impl Run<'_> {
         self.train.check()?;
         self.prepare()?;
         let scenario = self.scenario;
-        let mut matrix = AccuracyMatrix::new(
-            scenario.tasks().iter().map(|task| task.name.clone()).collect(),
-            scenario.tasks().iter().map(|task| task.test.len()).collect(),
-        );
+        let names = scenario.tasks().iter().map(|task| task.name.clone()).collect();
+        let counts = scenario.tasks().iter().map(|task| task.test.len()).collect();
+        let mut matrix = AccuracyMatrix::new(names, counts);
+
+        let untouched = self.evaluate(&self.zero_shot.clone(), 0..scenario.tasks().len() + 1)?;
+        self.emit(&Event::Untouched(&untouched))?;
         let mut student = start.load_into(self.zero_shot.clone());
-        let mut row = self.evaluate(&student, 0)?;
-        matrix.push(row.accuracies(scenario.tasks().len()));
-        for (task_id, task) in scenario.tasks().iter().enumerate() {
-            if self.capabilities().trains == Trains::Nothing {
-                row = self.evaluate_untouched(&student, row, task_id + 1)?;
-            } else {
-                student = self.train_task(task_id, task, &student)?.load_into(student);
-                row = self.evaluate(&student, task_id + 1)?;
-            }
+        let trains = self.capabilities().trains != Trains::Nothing;
+        for (learned, untouched) in untouched.into_iter().enumerate() {
+            let row = match learned.checked_sub(1).filter(|_| trains) {
+                None => untouched,
+                Some(task_id) => {
+                    student = self.train_task(task_id, &scenario.tasks()[task_id], &student)?.load_into(student);
+                    self.evaluate(&student, learned..learned + 1)?.swap_remove(0)
+                }
+            };
+            self.emit(&Event::Evaluated(&row))?;
             matrix.push(row.accuracies(scenario.tasks().len()));
         }
         Ok(Outcome { matrix, weights: Weights::of(&student) })
@@ -107,19 +109,6 @@ impl Run<'_> {
             self.reference_texts = tokenise(&reference.texts, &self.zero_shot.config().text)?;
         }
         Ok(())
-    }
-
-    /// A model that never changes is scored again only where the candidate classes differ from the last row.
-    fn evaluate_untouched(&mut self, model: &Clip, last: Row, learned: usize) -> Result<Row, Error> {
-        let tasks = 0..self.scenario.tasks().len();
-        let candidates =
-            |learned| tasks.clone().map(|task| self.scenario.candidates(learned, task)).collect::<Vec<_>>();
-        if candidates(learned) != candidates(last.learned) {
-            return self.evaluate(model, learned);
-        }
-        let row = Row { learned, ..last };
-        self.emit(&Event::Evaluated(&row))?;
-        Ok(row)
     }
 
     pub(super) fn settings_of(&self, task: &Task) -> TrainSettings {

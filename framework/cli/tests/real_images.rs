@@ -1,0 +1,50 @@
+//! Methods on real pictures, in the formats of their downloads, through the real binary.
+//!
+//! Needs small copies of public sets in the folder `CLF_REALDATA`, by default `../shared/realdata` beside the
+//! repository; without them the test is skipped, and says so.
+
+use std::{env, fs, path::PathBuf, process::Command};
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+fn realdata() -> Option<PathBuf> {
+    let folder = env::var_os("CLF_REALDATA").map_or_else(|| PathBuf::from(ROOT).join("../shared/realdata"), PathBuf::from);
+    folder.canonicalize().ok()
+}
+
+#[test]
+fn zscl_learns_six_real_datasets_in_a_row() {
+    let Some(real) = realdata() else {
+        // Written past the test harness, which would swallow it.
+        let line = "SKIPPED zscl_learns_six_real_datasets_in_a_row: needs real data at CLF_REALDATA\n";
+        std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let real = real.display();
+    for (descriptor, set) in [("dtd", "dtd"), ("oxford-iiit-pet", "oxford-iiit-pet"), ("imagenet-sample-images", "imagenet-sample-images")] {
+        let text = fs::read_to_string(format!("{ROOT}/datasets/tests/fixtures/{descriptor}.toml")).unwrap();
+        fs::write(folder.path().join(format!("{set}.toml")), format!("root = '{real}/{set}'\n{text}")).unwrap();
+    }
+    let scenario = format!(
+        "summary = 'six real datasets'\nmodel = 'mini-clip'\nprocedure = 'mtil'\ntasks = [\n\
+         {{ dataset = 'cifar:{real}/cifar-10' }}, {{ dataset = 'cifar:{real}/cifar-100' }},\n\
+         {{ dataset = 'folder:dtd.toml' }}, {{ dataset = 'flowers:{real}/flowers102' }},\n\
+         {{ dataset = 'folder:oxford-iiit-pet.toml' }}, {{ dataset = 'cifar:{real}/cifar-10', name = 'again' }},\n]\n\
+         [reference]\nimages = 'folder:imagenet-sample-images.toml'\n\
+         texts = 'captions:{real}/conceptual_captions'\ntexts-limit = 64\n\
+         [train]\nlr = 1e-4\nsteps = 3\nwarmup = 1\nbatch-size = 8\nreference-batch-size = 8\n"
+    );
+    fs::write(folder.path().join("real.toml"), scenario).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_clf"))
+        .args(["run", "--method", "zscl", "--scenario", "real.toml", "--out", "run", "--json"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let result: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(result["test-images"], serde_json::json!([300, 500, 40, 128, 30, 300]));
+    assert!(result["metrics"]["transfer"].as_f64().unwrap() > 0.0);
+    let steps = fs::read_to_string(folder.path().join("run/metrics.jsonl")).unwrap();
+    assert_eq!(steps.lines().count(), 6 * 4);
+}
