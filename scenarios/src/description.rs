@@ -84,12 +84,21 @@ impl TryFrom<Keys> for Description {
 
     fn try_from(keys: Keys) -> Result<Self, String> {
         let needs = |key: &str| format!("the procedure needs the key `{key}`");
-        let of_increments = keys.dataset.is_some() || keys.increment.is_some() || keys.class_order.is_some();
+        let of_increments = keys.dataset.is_some()
+            || keys.initial_increment.is_some()
+            || keys.increment.is_some()
+            || keys.class_order.is_some();
         let procedure = match keys.procedure {
             ProcedureName::Mtil if of_increments || keys.templates.is_some() || !keys.rename.is_empty() => {
                 return Err("the procedure mtil takes `tasks`; datasets and templates belong into them".to_owned());
             }
-            ProcedureName::Mtil => Procedure::Mtil(keys.tasks.ok_or_else(|| needs("tasks"))?),
+            ProcedureName::Mtil => {
+                let tasks = keys.tasks.ok_or_else(|| needs("tasks"))?;
+                match tasks.iter().find(|task| task.steps.is_some() && task.epochs.is_some()) {
+                    Some(task) => return Err(format!("task {:?} has both steps and epochs", task.dataset)),
+                    None => Procedure::Mtil(tasks),
+                }
+            }
             ProcedureName::ClassIncremental if keys.tasks.is_some() => {
                 return Err("the procedure class-incremental makes its tasks itself; remove `tasks`".to_owned());
             }

@@ -1,10 +1,12 @@
+use std::sync::Arc;
+
 use clf_core::{
     Capabilities, Error,
-    data::{BatchOrder, Dataset, Split},
+    data::{BatchOrder, Dataset, Samples, Split},
     task::{Prompt, Reference},
 };
 
-use crate::{description::ReferenceDescription, open::Location};
+use crate::{description::ReferenceDescription, open::Location, subset::Subset};
 
 /// Opens as much of the reference data of a scenario as is needed.
 pub(crate) fn open_reference(
@@ -14,7 +16,7 @@ pub(crate) fn open_reference(
 ) -> Result<Option<Reference>, Error> {
     let Some(description) = description else { return Ok(None) };
     let images = match &description.images {
-        Some(locator) if needs.reference_images => Some(location.open(locator)?.split(Split::Train)?),
+        Some(locator) if needs.reference_images => Some(images_of(locator, &*location.open(locator)?)?),
         _ => None,
     };
     let mut texts = match &description.texts {
@@ -27,6 +29,18 @@ pub(crate) fn open_reference(
     let names: Vec<&str> =
         [&description.images, &description.texts].into_iter().flatten().map(String::as_str).collect();
     Ok(Some(Reference { name: names.join(" + "), images, texts, order: BatchOrder::Shuffled }))
+}
+
+/// The training samples that have an image.
+fn images_of(locator: &str, dataset: &dyn Dataset) -> Result<Arc<dyn Samples>, Error> {
+    let samples = dataset.split(Split::Train)?;
+    let (all, found) = (samples.len(), Subset::with_images(samples));
+    if found.is_empty() {
+        let reason = format!("none of its {all} samples has an image; choose another set with --reference-images");
+        return Err(Error::config(format!("reference images {locator}"), reason));
+    }
+    tracing::info!("reference images {locator}: found {} of {all}", found.len());
+    Ok(Arc::new(found))
 }
 
 /// The captions of a dataset; the training prompts of its classes if it has none.

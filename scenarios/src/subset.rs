@@ -5,11 +5,11 @@ use clf_core::{
     image::DynamicImage,
 };
 
-/// The samples of some classes, with labels counted anew.
+/// Some samples of a set: those of some classes, with labels counted anew, or those that have an image.
 pub struct Subset {
     samples: Arc<dyn Samples>,
     /// Index in the full set and new label.
-    kept: Vec<(usize, usize)>,
+    kept: Vec<(usize, Option<usize>)>,
 }
 
 impl Subset {
@@ -18,9 +18,17 @@ impl Subset {
         let kept = (0..samples.len())
             .filter_map(|index| {
                 let label = samples.label(index)?;
-                Some((index, classes.iter().position(|class| *class == label)?))
+                Some((index, Some(classes.iter().position(|class| *class == label)?)))
             })
             .collect();
+        Self { samples, kept }
+    }
+
+    /// The samples that have an image.
+    pub fn with_images(samples: Arc<dyn Samples>) -> Self {
+        let kept =
+            (0..samples.len()).filter(|index| samples.has_image(*index)).map(|index| (index, samples.label(index)));
+        let kept = kept.collect();
         Self { samples, kept }
     }
 }
@@ -31,7 +39,7 @@ impl Samples for Subset {
     }
 
     fn label(&self, index: usize) -> Option<usize> {
-        Some(self.kept[index].1)
+        self.kept[index].1
     }
 
     fn image(&self, index: usize) -> Result<DynamicImage, DatasetError> {

@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 #[derive(Parser)]
 #[command(name = "clf", version, after_help = EXIT_CODES)]
 pub struct Arguments {
-    /// More messages on stderr; twice for all. RUST_LOG overrides it.
+    /// More messages on stderr; twice for all. `RUST_LOG` overrides it.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
     pub verbose: u8,
     /// What to do.
@@ -84,7 +84,7 @@ pub struct RunArguments {
     #[arg(long = "config", value_name = "FILE")]
     pub configs: Vec<PathBuf>,
     /// Seed of all randomness.
-    #[arg(long)]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub seed: Option<u64>,
     /// Dataset of reference images instead of the scenario's.
     #[arg(long, value_name = "DATASET")]

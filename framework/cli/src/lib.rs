@@ -28,17 +28,20 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     logging::start(arguments.verbose);
-    let result = match arguments.command {
-        Command::Run(run) => commands::run(run),
-        Command::Eval(eval) => commands::eval(eval),
+    let work = || match arguments.command {
+        Command::Run(run) => commands::run(&run),
+        Command::Eval(eval) => commands::eval(&eval),
         Command::List(list) => commands::list(&list),
         Command::Show(show) => commands::show(&show),
-        Command::Pretrain(pretrain) => commands::pretrain(pretrain),
+        Command::Pretrain(pretrain) => commands::pretrain(&pretrain),
         Command::Metrics(metrics) => commands::metrics(&metrics),
     };
+    // A panic is a defect; its message is on stderr already.
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
     match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
+        Ok(Ok(())) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+        Ok(Err(error)) => {
             logging::report(&error);
             ExitCode::from(error.exit_code())
         }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use clf_core::Error;
-use tracing_subscriber::{EnvFilter, filter::LevelFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{EnvFilter, Layer, filter::LevelFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::progress;
 
@@ -24,10 +24,11 @@ pub fn start(verbose: u8) {
         _ => LevelFilter::DEBUG,
     };
     let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
-    let terminal = fmt::layer().without_time().with_target(false).with_writer(|| Terminal);
+    let terminal = fmt::layer().without_time().with_target(false).with_writer(|| Terminal).with_filter(filter);
     let file = fmt::layer().with_ansi(false).with_target(false).with_writer(|| LogFile);
+    let file = file.with_filter(level.max(LevelFilter::INFO));
     // A second call (in a test binary) keeps the first subscriber.
-    drop(tracing_subscriber::registry().with(filter).with(terminal).with(file).try_init());
+    drop(tracing_subscriber::registry().with(terminal).with(file).try_init());
 }
 
 /// Copies all further messages to `path`.

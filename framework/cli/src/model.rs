@@ -1,6 +1,6 @@
 //! Loading a model by name or file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clf_core::{
     Error,
@@ -36,20 +36,20 @@ pub fn load(
     device: &Device,
 ) -> Result<Loaded, Error> {
     let name = arguments.model.as_deref().or(default).unwrap_or(EMBEDDED);
-    let dict = read(name, data_root)?;
-    let path = Path::new(name);
-    let (mut config, known) = ClipConfig::infer(&dict, path).map_err(|reason| unusable(name, &reason))?;
+    let (dict, path) = read(name, data_root)?;
+    let (mut config, known) = ClipConfig::infer(&dict, &path).map_err(|reason| unusable(&path, &reason))?;
+    let preset = ClipConfig::preset(name);
+    if let Some(preset) = preset.filter(|preset| *preset != config) {
+        return Err(unusable(&path, &format!("it has the shape {config:?}, but {name} is {preset:?}")));
+    }
     match (arguments.activation, known) {
         (Some(ActivationName::Gelu), _) => config.activation = Activation::Gelu,
         (Some(ActivationName::QuickGelu), _) => config.activation = Activation::QuickGelu,
         // The presets are OpenAI's models, and those use QuickGELU.
-        (None, false) if ClipConfig::preset(name).is_none() => {
+        (None, false) if !PRESETS.contains(&name) => {
             tracing::warn!("{name} does not say its activation; taking QuickGELU, set --activation gelu otherwise");
         }
         (None, _) => {}
-    }
-    if let Some(preset) = ClipConfig::preset(name).filter(|preset| *preset != config) {
-        return Err(unusable(name, &format!("the file has the shape {config:?}, expected {preset:?}")));
     }
     let clip = Clip::from_state_dict(&dict, &config, device)?;
     Ok(Loaded { clip, name: display_name(name), sha256: dict.sha256() })
@@ -58,15 +58,23 @@ pub fn load(
 /// Reads weights of the same shape as `model` from a file.
 pub fn read_like(model: &Clip, path: &Path) -> Result<Clip, Error> {
     let dict = to_openai(StateDict::read(path)?)?;
+    let (config, known) = ClipConfig::infer(&dict, path).map_err(|reason| unusable(path, &reason))?;
+    if known && config != *model.config() {
+        let reason = format!("it was made as {config:?}, but the model is {:?}", model.config());
+        return Err(unusable(path, &reason));
+    }
     Ok(Clip::from_state_dict(&dict, model.config(), &model.device())?)
 }
 
-fn read(name: &str, data_root: &Path) -> Result<StateDict, Error> {
+/// Weights in OpenAI names, and the file they come from.
+fn read(name: &str, data_root: &Path) -> Result<(StateDict, PathBuf), Error> {
     if name == EMBEDDED {
-        return Ok(StateDict::from_bytes(EMBEDDED_WEIGHTS, Path::new("mini-clip.safetensors"))?);
+        let path = PathBuf::from("mini-clip.safetensors");
+        return Ok((StateDict::from_bytes(EMBEDDED_WEIGHTS, &path)?, path));
     }
-    if Path::new(name).extension().is_some_and(|extension| extension == "safetensors") {
-        return Ok(to_openai(StateDict::read(Path::new(name))?)?);
+    let path = PathBuf::from(name);
+    if path.extension().is_some_and(|extension| extension == "safetensors") {
+        return Ok((to_openai(StateDict::read(&path)?)?, path));
     }
     if !PRESETS.contains(&name) {
         return Err(Error::unknown("model", name, PRESETS.into_iter()));
@@ -75,7 +83,7 @@ fn read(name: &str, data_root: &Path) -> Result<StateDict, Error> {
     if !path.exists() {
         return Err(Error::MissingModel { name: name.to_owned(), hint: how_to_get(name, &path), path });
     }
-    Ok(to_openai(StateDict::read(&path)?)?)
+    Ok((to_openai(StateDict::read(&path)?)?, path))
 }
 
 /// Where OpenAI's weights are published as safetensors.
@@ -92,8 +100,8 @@ fn how_to_get(name: &str, path: &Path) -> String {
     )
 }
 
-fn unusable(name: &str, reason: &str) -> Error {
-    Error::config(format!("model {name}"), reason)
+fn unusable(path: &Path, reason: &str) -> Error {
+    Error::UnusableModel { path: path.to_owned(), reason: reason.to_owned() }
 }
 
 fn display_name(name: &str) -> String {

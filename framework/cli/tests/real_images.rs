@@ -8,7 +8,8 @@ use std::{env, fs, path::PathBuf, process::Command};
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 fn realdata() -> Option<PathBuf> {
-    let folder = env::var_os("CLF_REALDATA").map_or_else(|| PathBuf::from(ROOT).join("../shared/realdata"), PathBuf::from);
+    let folder =
+        env::var_os("CLF_REALDATA").map_or_else(|| PathBuf::from(ROOT).join("../shared/realdata"), PathBuf::from);
     folder.canonicalize().ok()
 }
 
@@ -22,7 +23,9 @@ fn zscl_learns_six_real_datasets_in_a_row() {
     };
     let folder = tempfile::tempdir().unwrap();
     let real = real.display();
-    for (descriptor, set) in [("dtd", "dtd"), ("oxford-iiit-pet", "oxford-iiit-pet"), ("imagenet-sample-images", "imagenet-sample-images")] {
+    for (descriptor, set) in
+        [("dtd", "dtd"), ("oxford-iiit-pet", "oxford-iiit-pet"), ("imagenet-sample-images", "imagenet-sample-images")]
+    {
         let text = fs::read_to_string(format!("{ROOT}/datasets/tests/fixtures/{descriptor}.toml")).unwrap();
         fs::write(folder.path().join(format!("{set}.toml")), format!("root = '{real}/{set}'\n{text}")).unwrap();
     }

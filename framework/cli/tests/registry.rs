@@ -50,7 +50,7 @@ fn the_defaults_of_every_method_build_it_under_both_procedures_and_come_back_unc
             let settings = serde_json::to_value(built.config()).unwrap();
             let table = config.table().get("method").map_or_else(toml::Table::new, |t| t.as_table().unwrap().clone());
             assert_eq!(settings, serde_json::to_value(table).unwrap(), "{}", method.name);
-            for (name, hook) in config.hooks().iter().zip(config.build_hooks().unwrap()) {
+            for (name, hook) in config.hooks().unwrap().iter().zip(config.build_hooks().unwrap()) {
                 let settings = serde_json::to_value(hook.config()).unwrap();
                 let table = &config.table()["hook"][name.as_str()];
                 assert_eq!(settings, serde_json::to_value(table).unwrap(), "{} {name}", method.name);

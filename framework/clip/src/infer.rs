@@ -35,28 +35,25 @@ impl ClipConfig {
     /// When a tensor that fixes a size is missing.
     pub fn infer(dict: &StateDict, path: &Path) -> Result<(Self, bool), String> {
         if let Some(json) = dict.metadata.get(CONFIG_KEY) {
-            let config =
+            let config: Self =
                 serde_json::from_str(json).map_err(|error| format!("its configuration is damaged: {error}"))?;
+            config.check()?;
             return Ok((config, true));
         }
         let beside: Beside = std::fs::read_to_string(path.with_file_name("config.json"))
             .ok()
             .and_then(|text| serde_json::from_str(&text).ok())
             .unwrap_or_default();
-        let shape = |name: &str| match dict.tensors.get(name) {
-            Some(tensor) => Ok(tensor.shape.as_slice()),
-            None => Err(format!("it has no tensor {name:?}")),
-        };
         let layers = |prefix: &str| {
             let suffix = ".ln_1.weight";
             dict.tensors.keys().filter(|name| name.starts_with(prefix) && name.ends_with(suffix)).count()
         };
         let ([v_width, _, patch, _], [positions, _], [context, t_width], [vocab, _], [_, embed]) = (
-            fixed(shape("visual.conv1.weight")?)?,
-            fixed(shape("visual.positional_embedding")?)?,
-            fixed(shape("positional_embedding")?)?,
-            fixed(shape("token_embedding.weight")?)?,
-            fixed(shape("text_projection")?)?,
+            shape(dict, "visual.conv1.weight")?,
+            shape(dict, "visual.positional_embedding")?,
+            shape(dict, "positional_embedding")?,
+            shape(dict, "token_embedding.weight")?,
+            shape(dict, "text_projection")?,
         );
         let heads = |tower: &Tower, width: usize| tower.num_attention_heads.unwrap_or((width / HEAD_WIDTH).max(1));
         let activation = match beside.vision_config.hidden_act.as_deref() {
@@ -88,8 +85,10 @@ impl ClipConfig {
     }
 }
 
-fn fixed<const N: usize>(shape: &[usize]) -> Result<[usize; N], String> {
-    shape.try_into().map_err(|_| format!("a tensor of rank {N} has shape {shape:?}"))
+fn shape<const N: usize>(dict: &StateDict, name: &str) -> Result<[usize; N], String> {
+    let tensor = dict.tensors.get(name).ok_or_else(|| format!("it has no tensor {name:?}"))?;
+    let shape = tensor.shape.as_slice();
+    shape.try_into().map_err(|_| format!("its tensor {name:?} has shape {shape:?} instead of rank {N}"))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
 use crate::{
+    capabilities::Capabilities,
     engine::{EvalSettings, TaskSettingsRule, TrainSettings},
     error::Error,
     hook::RegularizerHook,
@@ -87,9 +88,16 @@ impl Config {
     }
 
     /// Names of the active hooks, in order.
-    pub fn hooks(&self) -> Vec<String> {
-        let hooks = self.table.get("hooks").and_then(Value::as_array);
-        hooks.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+    ///
+    /// # Errors
+    ///
+    /// When the key is not a list of different names.
+    pub fn hooks(&self) -> Result<Vec<String>, Error> {
+        let hooks: Vec<String> = self.get("hooks")?;
+        match hooks.iter().enumerate().find(|(i, hook)| hooks[..*i].contains(hook)) {
+            Some((_, twice)) => Err(Error::config("hooks", format!("{twice:?} is listed twice"))),
+            None => Ok(hooks),
+        }
     }
 
     /// Seed of the run.
@@ -143,7 +151,17 @@ impl Config {
     /// When a hook does not exist or a setting has the wrong type.
     pub fn build_hooks(&self) -> Result<Vec<Box<dyn RegularizerHook>>, Error> {
         let build = |name: String| self.build(&format!("hook.{name}"), registry::find::<HookEntry>(&name)?.build);
-        self.hooks().into_iter().map(build).collect()
+        self.hooks()?.into_iter().map(build).collect()
+    }
+
+    /// What `method` with the active hooks needs.
+    ///
+    /// # Errors
+    ///
+    /// When a setting has the wrong type.
+    pub fn capabilities(&self, method: &MethodEntry) -> Result<Capabilities, Error> {
+        let own = self.build_method(method)?.capabilities();
+        Ok(self.build_hooks()?.iter().fold(own, |all, hook| all.and(hook.capabilities())))
     }
 
     /// All settings as TOML, each followed by where it comes from.
@@ -177,7 +195,7 @@ impl Config {
 
     fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
         let value = lookup(&self.table, path).cloned().unwrap_or(Value::Table(Table::new()));
-        value.try_into().map_err(|error: toml::de::Error| Error::config(path, error.message()))
+        value.try_into().map_err(|error: toml::de::Error| Error::config(path, error.to_string().trim()))
     }
 
     fn build<T: ?Sized>(&self, path: &str, build: Build<T>) -> Result<Box<T>, Error> {
@@ -205,7 +223,10 @@ impl Config {
                 let known: Vec<String> = self::leaves(&self.table, "").into_iter().map(|(path, _)| path).collect();
                 return Err(Error::unknown("setting", path, known.iter().map(String::as_str)));
             }
-            self.insert(path, value.clone(), origin, by_user);
+            // Repeating a value, as in the record of an earlier run, chooses nothing.
+            if lookup(&self.table, path) != Some(value) {
+                self.insert(path, value.clone(), origin, by_user);
+            }
         }
         // Whoever sets a number of steps means it, so an earlier number of epochs no longer counts.
         let sets = |key: &str| leaves.iter().any(|(path, _)| path == key);
@@ -230,7 +251,7 @@ impl Config {
 
     /// Adds the extra hooks, and drops the settings of hooks that are not active.
     fn choose_hooks(&mut self, extra: &[String]) -> Result<(), Error> {
-        let mut hooks = self.hooks();
+        let mut hooks = self.hooks()?;
         let added: Vec<_> = extra.iter().filter(|hook| !hooks.contains(hook)).cloned().collect();
         if !added.is_empty() {
             hooks.extend(added);
@@ -365,7 +386,7 @@ mod tests {
     #[test]
     fn a_hook_can_be_added_and_set_but_not_set_without_being_added() {
         let config = resolve("", &["hook.weight-ensemble.every=50"], &["weight-ensemble"]).unwrap();
-        assert_eq!(config.hooks(), ["l2", "weight-ensemble"]);
+        assert_eq!(config.hooks().unwrap(), ["l2", "weight-ensemble"]);
         assert_eq!(config.build_hooks().unwrap().len(), 2);
         assert!(config.to_annotated_toml().contains("every = 50"));
         let error = resolve("", &["hook.weight-ensemble.every=50"], &[]).unwrap_err().to_string();
@@ -373,10 +394,30 @@ mod tests {
     }
 
     #[test]
+    fn hooks_must_be_a_list_of_different_names() {
+        assert!(resolve("", &["hooks=l2"], &[]).unwrap_err().to_string().starts_with("hooks: "));
+        assert!(resolve("", &["hooks=['l2', 'l2']"], &[]).unwrap_err().to_string().contains("twice"));
+    }
+
+    #[test]
+    fn the_record_of_a_run_can_be_given_as_its_configuration() {
+        let config = resolve("[train]\nlr = 2e-4\n", &[], &[]).unwrap();
+        let layer = UserLayer { origin: "config.toml".into(), table: config.to_annotated_toml().parse().unwrap() };
+        let head = ScenarioHead {
+            procedure: "mtil".into(),
+            settings: "[train]\nlr = 2e-4\n".parse().unwrap(),
+            ..ScenarioHead::default()
+        };
+        let again = Config::resolve(&METHOD, &head, vec![layer], &[]).unwrap();
+        assert_eq!(again.table(), config.table());
+        assert!(!again.task_settings_rule().lr, "the same value as before is no choice of the user");
+    }
+
+    #[test]
     fn a_value_of_the_wrong_type_names_the_setting() {
         let error = resolve("", &["method.label-smoothing=high"], &[]).unwrap().build_method(&METHOD).err().unwrap();
         assert!(error.to_string().starts_with("method: "), "{error}");
-        let error = resolve("", &["train.batch-size=-1"], &[]).unwrap().train().unwrap_err();
-        assert!(error.to_string().starts_with("train: "), "{error}");
+        let error = resolve("", &["train.batch-size=-1"], &[]).unwrap().train().unwrap_err().to_string();
+        assert!(error.starts_with("train: ") && error.contains("batch-size"), "{error}");
     }
 }

@@ -62,6 +62,14 @@ pub enum Error {
         /// How to get them.
         hint: String,
     },
+    /// Weights that do not make the model that is wanted.
+    #[error("the weights {} cannot be used: {reason}", path.display())]
+    UnusableModel {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
     /// A loss, a gradient or a weight is not a finite number.
     #[error("{what} is {value} at task {task}, step {step}\n  hint: {hint}")]
     NotFinite {
@@ -76,6 +84,9 @@ pub enum Error {
         /// What usually helps.
         hint: String,
     },
+    /// Something that cannot happen did.
+    #[error("a defect in clf: {0}")]
+    Defect(String),
     /// The device did not do what it was asked.
     #[error("the device failed: {0}")]
     Device(String),
@@ -132,15 +143,17 @@ impl Error {
         match self {
             Self::Unknown { .. } | Self::Duplicate { .. } | Self::Config { .. } | Self::Capability { .. } => 2,
             Self::Data(_) => 3,
-            Self::Weights(_) | Self::MissingModel { .. } => 4,
+            Self::Weights(StateDictError::DiskFull { .. } | StateDictError::Write { .. }) => 6,
+            Self::Weights(_) | Self::MissingModel { .. } | Self::UnusableModel { .. } => 4,
             Self::NotFinite { .. } | Self::Device(_) => 5,
+            Self::Defect(_) => 1,
             Self::Io { .. } => 6,
             Self::Interrupted { .. } => 130,
         }
     }
 }
 
-/// Names shorter than this far from each other are suggested (Jaro-Winkler similarity).
+/// Jaro-Winkler similarity from which a name is suggested.
 const SIMILAR: f64 = 0.7;
 
 fn suggestion<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {

@@ -7,6 +7,7 @@ use crate::{
     losses,
     method::Method,
     step::{LossTerm, Step},
+    task::TaskContext,
 };
 
 /// Cross entropy over the classes of the current task; everything else is done by hooks.
@@ -22,6 +23,13 @@ pub struct Classification {
 impl Method for Classification {
     fn config(&self) -> &dyn erased_serde::Serialize {
         self
+    }
+
+    fn begin_task(&mut self, _task: &TaskContext<'_>) -> Result<(), Error> {
+        match (0.0..1.0).contains(&self.label_smoothing) {
+            true => Ok(()),
+            false => Err(Error::config("method.label-smoothing", "must be at least 0 and below 1")),
+        }
     }
 
     fn loss(&mut self, step: &Step<'_>) -> Result<Vec<LossTerm>, Error> {

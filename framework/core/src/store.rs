@@ -13,7 +13,7 @@ use std::{
     time::Instant,
 };
 
-use clf_clip::{ClipConfig, Weights};
+use clf_clip::{Activation, ClipConfig, Weights};
 use npyz::WriterBuilder;
 use serde::{Deserialize, Serialize};
 
@@ -37,6 +37,16 @@ pub struct Environment {
     pub threads: usize,
     /// SHA-256 of the model's weights before training.
     pub weights_sha256: String,
+    /// Activation of the model, which most weights do not tell.
+    pub activation: Activation,
+    /// Weights that training started from, if not those of the model.
+    pub start: Option<PathBuf>,
+    /// Name of the reference data.
+    pub reference: Option<String>,
+    /// Reference images found.
+    pub reference_images: Option<usize>,
+    /// Reference texts found.
+    pub reference_texts: Option<usize>,
 }
 
 /// The outcome of a run; `result.json`.
@@ -71,7 +81,6 @@ pub struct RunStore {
     steps: BufWriter<File>,
     steps_path: PathBuf,
     matrix: AccuracyMatrix,
-    procedure: String,
     model: ClipConfig,
     result: RunResult,
     started: Instant,
@@ -88,11 +97,25 @@ pub struct Identity<'a> {
 }
 
 impl RunStore {
-    /// Creates `folder` and writes what is known before the first step.
+    /// Refuses a folder that holds a run, unless it may be replaced and is a run folder of clf.
     ///
     /// # Errors
     ///
-    /// When the folder already holds a run or cannot be written.
+    /// Names the folder.
+    pub fn check_free(folder: &Path, overwrite: bool) -> Result<(), Error> {
+        let holds_run = folder.join("result.json").exists() && folder.join("config.toml").exists();
+        if holds_run && !overwrite {
+            let reason = "the folder already holds a run; choose another with --out, or --overwrite to replace it";
+            return Err(Error::config(folder.display().to_string(), reason));
+        }
+        Ok(())
+    }
+
+    /// Creates `folder` and writes what is known before the first step; files of an earlier run are removed.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be written.
     pub fn create(
         folder: &Path,
         identity: &Identity<'_>,
@@ -101,10 +124,7 @@ impl RunStore {
         environment: &Environment,
         model: &ClipConfig,
     ) -> Result<Self, Error> {
-        if folder.join("config.toml").exists() {
-            let reason = "the folder already holds a run; choose another with --out, or --overwrite to replace it";
-            return Err(Error::config(folder.display().to_string(), reason));
-        }
+        remove_earlier_run(folder)?;
         let predictions = folder.join("predictions");
         fs::create_dir_all(&predictions).map_err(|error| Error::io("create the folder", &predictions, error))?;
         let header = format!("# method {}, scenario {}, model {}\n", identity.method, scenario.name(), identity.model);
@@ -119,7 +139,6 @@ impl RunStore {
             steps: BufWriter::new(steps),
             steps_path,
             matrix: AccuracyMatrix::new(tasks.clone(), counts.clone()),
-            procedure: scenario.procedure().to_owned(),
             model: model.clone(),
             result: RunResult {
                 method: identity.method.to_owned(),
@@ -145,7 +164,7 @@ impl RunStore {
         write_atomically(&predictions, &predictions_npy(row)?)?;
         self.result.finished = row.learned == self.matrix.tasks().len();
         self.result.seconds = self.started.elapsed().as_secs_f64();
-        let metrics: Metrics = self.matrix.metrics(&self.procedure);
+        let metrics: Metrics = self.matrix.metrics(&self.result.procedure);
         self.result.metrics =
             metrics.named().into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
         self.flush()?;
@@ -165,7 +184,7 @@ impl Observer for RunStore {
     fn on_event(&mut self, event: &Event<'_>) -> Result<(), Error> {
         match event {
             Event::Step(record) => {
-                let line = serde_json::to_string(record).map_err(|error| Error::Device(error.to_string()))?;
+                let line = serde_json::to_string(record).map_err(|error| Error::Defect(error.to_string()))?;
                 writeln!(self.steps, "{line}").map_err(|error| Error::io("write", &self.steps_path, error))
             }
             Event::TaskFinished { weights, .. } => {
@@ -183,6 +202,24 @@ impl Observer for RunStore {
     }
 }
 
+/// Removes what a run leaves behind, and nothing else.
+fn remove_earlier_run(folder: &Path) -> Result<(), Error> {
+    let files = ["result.json", "matrix.csv", "matrix.npy", "zero-shot.npy", "model.safetensors", "config.toml"];
+    for path in files.map(|file| folder.join(file)).into_iter().chain([folder.join("environment.json")]) {
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotADirectory => break,
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("replace", path, error)),
+            _ => {}
+        }
+    }
+    match fs::remove_dir_all(folder.join("predictions")) {
+        Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Err(Error::io("replace", folder.join("predictions"), error))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Reads the matrix of a run folder and what belongs to it.
 ///
 /// # Errors
@@ -194,6 +231,13 @@ pub fn read_run(folder: &Path) -> Result<(RunResult, AccuracyMatrix), Error> {
     let result: RunResult = serde_json::from_str(&text)
         .map_err(|error| Error::config(path.display().to_string(), format!("not a run result: {error}")))?;
     let rows = read_matrix(&folder.join("matrix.npy"))?;
+    let tasks = result.tasks.len();
+    let fits =
+        rows.len() <= tasks + 1 && rows.iter().all(|row| row.len() == tasks) && result.test_images.len() == tasks;
+    if !fits {
+        let reason = "matrix.npy and result.json do not belong together";
+        return Err(Error::config(folder.display().to_string(), reason));
+    }
     let matrix = AccuracyMatrix::with_rows(result.tasks.clone(), result.test_images.clone(), rows)
         .with_untouched(read_matrix(&folder.join("zero-shot.npy"))?);
     Ok((result, matrix))
@@ -253,7 +297,7 @@ fn predictions_npy(row: &Row) -> Result<Vec<u8>, Error> {
 
 fn npy<T: npyz::AutoSerialize>(shape: &[u64], values: impl Iterator<Item = T>) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    let failed = |error: io::Error| Error::Device(format!("cannot encode an array: {error}"));
+    let failed = |error: io::Error| Error::Defect(format!("cannot encode an array: {error}"));
     let mut writer =
         npyz::WriteOptions::new().default_dtype().shape(shape).writer(&mut bytes).begin_nd().map_err(failed)?;
     writer.extend(values).map_err(failed)?;
@@ -262,7 +306,7 @@ fn npy<T: npyz::AutoSerialize>(shape: &[u64], values: impl Iterator<Item = T>) -
 }
 
 fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| Error::Device(error.to_string()))?;
+    let text = serde_json::to_string_pretty(value).map_err(|error| Error::Defect(error.to_string()))?;
     write_atomically(path, format!("{text}\n").as_bytes())
 }
 

@@ -37,6 +37,9 @@ pub fn tokenise(prompts: &[Prompt], text: &TextConfig) -> Result<Vec<Vec<u32>>, 
         },
         Prompt::Tokens(ids) => match ids.iter().find(|id| **id as usize >= text.vocab_size) {
             Some(id) => Err(Error::config("prompt", format!("token {id} is not in the vocabulary"))),
+            None if ids.len() > text.context_length => {
+                Err(Error::config("prompt", format!("{} tokens, at most {} fit", ids.len(), text.context_length)))
+            }
             None => Ok(ids.clone()),
         },
     };
@@ -80,6 +83,32 @@ pub struct Task {
     pub order: BatchOrder,
     /// Settings of this task alone.
     pub settings: TaskSettings,
+}
+
+impl Task {
+    /// Refuses data that cannot be learned or scored.
+    ///
+    /// # Errors
+    ///
+    /// When there are no classes, no images in a split, or a label without a class.
+    pub fn check(&self) -> Result<(), Error> {
+        let place = format!("task {}", self.name);
+        let classes = self.class_names.len();
+        if classes == 0 || self.eval_prompts.iter().any(Vec::is_empty) {
+            return Err(Error::config(place, "the dataset has no classes; caption sets are for reference"));
+        }
+        for (split, samples) in [("training", &self.train), ("test", &self.test)] {
+            if samples.is_empty() {
+                return Err(Error::config(place, format!("there are no {split} images")));
+            }
+            let odd = (0..samples.len()).find(|index| samples.label(*index).is_none_or(|label| label >= classes));
+            if let Some(index) = odd {
+                let reason = format!("{split} image {index} has label {:?} of {classes} classes", samples.label(index));
+                return Err(Error::config(place, reason));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Data outside of all tasks on which a method may tie the student to a teacher.

@@ -59,6 +59,10 @@ impl Samples for CaptionSamples {
         }
     }
 
+    fn has_image(&self, index: usize) -> bool {
+        self.items.get(index).and_then(|item| item.image.as_ref()).is_some_and(|path| path.exists())
+    }
+
     fn caption(&self, index: usize) -> Option<&str> {
         self.text.get(self.items.get(index)?.caption.clone())
     }

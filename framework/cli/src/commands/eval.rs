@@ -12,7 +12,7 @@ use super::{print, print_json};
 use crate::{arguments::EvalArguments, device, model, paths, progress::Meter};
 
 /// `clf eval`.
-pub fn eval(arguments: EvalArguments) -> Result<(), Error> {
+pub fn eval(arguments: &EvalArguments) -> Result<(), Error> {
     let entry = registry::find::<MethodEntry>(&arguments.method)?;
     let file = ScenarioFile::read(&arguments.scenario)?;
     let config = Config::resolve(entry, file.head(), Vec::new(), &[])?;

@@ -33,7 +33,7 @@ fn print(text: &str) -> Result<(), Error> {
 }
 
 fn print_json(value: &impl serde::Serialize) -> Result<(), Error> {
-    print(&serde_json::to_string_pretty(value).map_err(|error| Error::Device(error.to_string()))?)
+    print(&serde_json::to_string_pretty(value).map_err(|error| Error::Defect(error.to_string()))?)
 }
 
 /// A flag that the first interrupt sets; the second one ends the process at once.

@@ -20,12 +20,13 @@ use super::stop_flag;
 use crate::{arguments::PretrainArguments, device, model, paths, progress::Meter};
 
 /// `clf pretrain`.
-pub fn pretrain(arguments: PretrainArguments) -> Result<(), Error> {
-    let settings = settings(&arguments)?;
+pub fn pretrain(arguments: &PretrainArguments) -> Result<(), Error> {
+    let settings = settings(arguments)?;
+    check_writable(&arguments.out)?;
     let root = paths::data_root(arguments.data.data.as_deref());
     let pairs = open_pairs(&arguments.pairs, &root)?;
     let device = device::open(&arguments.data.device)?;
-    let start = start(&arguments, &device)?;
+    let start = start(arguments, &device)?;
     let mut log = arguments.log.as_deref().map(create).transpose()?;
     let mut meter = Meter::new(format!("pre-training {}", arguments.model), settings.steps as u64 + 1);
     let (mut smooth, stop) = (None, stop_flag());
@@ -34,7 +35,7 @@ pub fn pretrain(arguments: PretrainArguments) -> Result<(), Error> {
         let loss = *smooth.insert(smooth.map_or(record.loss, |mean: f64| 0.98 * mean + 0.02 * record.loss));
         meter.advance(1, || format!("loss {loss:.3}, {:.0} pairs/s", record.images_per_second));
         if let (Some(log), Some(path)) = (&mut log, &arguments.log) {
-            let line = serde_json::to_string(record).map_err(|error| Error::Device(error.to_string()))?;
+            let line = serde_json::to_string(record).map_err(|error| Error::Defect(error.to_string()))?;
             writeln!(log, "{line}").map_err(|error| Error::io("write", path, error))?;
         }
         Ok(())
@@ -44,22 +45,35 @@ pub fn pretrain(arguments: PretrainArguments) -> Result<(), Error> {
     Ok(())
 }
 
+/// Keys of the recipe that pre-training does not use.
+const UNUSED: [&str; 2] = ["epochs", "reference-batch-size"];
+
 fn settings(arguments: &PretrainArguments) -> Result<TrainSettings, Error> {
-    let defaults = toml::Table::try_from(TrainSettings::default())
-        .map_err(|error| Error::config("pretrain", error.to_string()))?;
-    let mut table = defaults;
+    let mut table = toml::Table::try_from(TrainSettings::of_pretraining())
+        .map_err(|error| Error::Defect(format!("the recipe is no TOML: {error}")))?;
     for set in &arguments.sets {
         for (key, value) in parse_assignment(set)?.table {
-            if !table.contains_key(&key) {
-                return Err(Error::unknown("setting", &key, table.keys().map(String::as_str)));
+            let known: Vec<&str> = table.keys().map(String::as_str).filter(|key| !UNUSED.contains(key)).collect();
+            if !known.contains(&key.as_str()) {
+                return Err(Error::unknown("setting", &key, known.into_iter()));
             }
             table.insert(key, value);
         }
     }
     let mut settings: TrainSettings =
-        table.try_into().map_err(|error: toml::de::Error| Error::config("pretrain", error.message()))?;
+        table.try_into().map_err(|error: toml::de::Error| Error::config("pretrain", error.to_string().trim()))?;
     settings.steps = arguments.steps.unwrap_or(settings.steps);
+    settings.check()?;
     Ok(settings)
+}
+
+/// Refuses a place that cannot be written before anything is trained for it.
+fn check_writable(path: &Path) -> Result<(), Error> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let probe = folder.join(format!(".clf-{}.partial", std::process::id()));
+    File::create(&probe)
+        .and_then(|_| std::fs::remove_file(&probe))
+        .map_err(|error| Error::io("write to", folder, error))
 }
 
 fn open_pairs(locators: &[String], root: &Path) -> Result<Pairs, Error> {

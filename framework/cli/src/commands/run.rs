@@ -1,10 +1,10 @@
 use std::{fs, path::Path};
 
 use clf_core::{
-    Capabilities, Error, Scenario,
+    Error, Scenario,
     clip::Weights,
     config::{Config, UserLayer, parse_assignment},
-    engine::{Observer, Run},
+    engine::Run,
     registry::{self, MethodEntry},
     store::{Environment, Identity, RunStore, read_run},
 };
@@ -21,15 +21,15 @@ use crate::{
 };
 
 /// `clf run`.
-pub fn run(arguments: RunArguments) -> Result<(), Error> {
+pub fn run(arguments: &RunArguments) -> Result<(), Error> {
     let entry = registry::find::<MethodEntry>(&arguments.method)?;
     let file = ScenarioFile::read(&arguments.scenario)?
         .with_reference(arguments.reference_images.clone(), arguments.reference_texts.clone());
-    let config = Config::resolve(entry, file.head(), user_layers(&arguments)?, &arguments.hooks)?;
-    let (method, hooks) = (config.build_method(entry)?, config.build_hooks()?);
-    let (train, eval, seed) = (config.train()?, config.eval()?, config.seed()?);
-    let needs: Capabilities = hooks.iter().fold(method.capabilities(), |all, hook| all.and(hook.capabilities()));
+    let config = Config::resolve(entry, file.head(), user_layers(arguments)?, &arguments.hooks)?;
+    let needs = config.capabilities(entry)?;
     needs.check(entry.name, file.head())?;
+    let folder = arguments.out.clone().unwrap_or(paths::run_folder(&file.head().name, entry.name, config.seed()?));
+    RunStore::check_free(&folder, arguments.overwrite)?;
 
     let root = paths::data_root(arguments.data.data.as_deref());
     let scenario = file.open(&root, needs)?;
@@ -39,51 +39,32 @@ pub fn run(arguments: RunArguments) -> Result<(), Error> {
         Some(path) => model::read_like(&loaded.clip, path)?,
         None => loaded.clip.clone(),
     };
-    let folder = arguments.out.clone().unwrap_or_else(|| paths::run_folder(scenario.name(), entry.name, seed));
-    let identity = Identity { method: entry.name, model: &loaded.name, seed };
-    let mut store = open_store(&folder, arguments.overwrite, &identity, &*scenario, &config, &loaded)?;
+    let (mut store, mut progress);
+    let mut run = Run::new(entry, &*scenario, &config, loaded.clip.clone())?;
+    let environment = environment(arguments, &*scenario, &loaded);
+    let identity = Identity { method: entry.name, model: &loaded.name, seed: config.seed()? };
+    store = RunStore::create(&folder, &identity, &*scenario, &config, &environment, loaded.clip.config())?;
+    logging::copy_to(&folder.join("log.txt"))?;
     tracing::info!("run folder {}", folder.display());
-
-    let mut progress = Progress::new(scenario.tasks().len());
-    let observers: Vec<&mut dyn Observer> = vec![&mut store, &mut progress];
-    let run = Run {
-        seed,
-        method,
-        hooks,
-        scenario: &*scenario,
-        train,
-        ignore_task_settings: config.task_settings_rule(),
-        eval,
-        zero_shot: loaded.clip,
-        reference_texts: Vec::new(),
-        device,
-        observers,
-        stop: stop_flag(),
-    };
+    progress = Progress::new(scenario.tasks().len());
+    run.observers = vec![&mut store, &mut progress];
+    run.stop = stop_flag();
     run.execute(Weights::of(&start))?;
     show(&folder, arguments.json)
 }
 
-fn open_store(
-    folder: &Path,
-    overwrite: bool,
-    identity: &Identity<'_>,
-    scenario: &dyn Scenario,
-    config: &Config,
-    loaded: &Loaded,
-) -> Result<RunStore, Error> {
-    if overwrite && folder.join("config.toml").exists() {
-        fs::remove_dir_all(folder).map_err(|error| Error::io("replace the run", folder, error))?;
-    }
-    let environment = Environment {
+fn environment(arguments: &RunArguments, scenario: &dyn Scenario, loaded: &Loaded) -> Environment {
+    Environment {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         device: device::describe(&loaded.clip.device()),
         threads: std::thread::available_parallelism().map_or(1, usize::from),
         weights_sha256: loaded.sha256.clone(),
-    };
-    let store = RunStore::create(folder, identity, scenario, config, &environment, loaded.clip.config())?;
-    logging::copy_to(&folder.join("log.txt"))?;
-    Ok(store)
+        activation: loaded.clip.config().activation,
+        start: arguments.start.clone(),
+        reference: scenario.reference().map(|reference| reference.name.clone()),
+        reference_images: scenario.reference().and_then(|reference| Some(reference.images.as_ref()?.len())),
+        reference_texts: scenario.reference().map(|reference| reference.texts.len()),
+    }
 }
 
 /// Layers of the user, weak to strong: files, `--set`, `--seed`.

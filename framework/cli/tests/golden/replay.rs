@@ -1,9 +1,6 @@
 //! Runs a recorded trajectory through the engine, with the registered methods and hooks.
 
-use std::{
-    ops::Range,
-    sync::{Arc, atomic::AtomicBool},
-};
+use std::{ops::Range, sync::Arc};
 
 use clf as _;
 use clf_clip::{Clip, StateDict, Weights, burn::tensor::Device};
@@ -176,20 +173,8 @@ pub fn replay(golden: &Golden, name: &str) -> Replayed {
     let (shape, device) = (golden.config(), Device::flex());
     let model = |name: &str| Clip::from_state_dict(&golden.weights(name), &shape, &device).unwrap();
     let mut recorder = Recorder { golden, replayed: Replayed::default() };
-    let run = Run {
-        seed: 0,
-        method: config.build_method(method).unwrap(),
-        hooks: config.build_hooks().unwrap(),
-        scenario: &scenario,
-        train: config.train().unwrap(),
-        ignore_task_settings: config.task_settings_rule(),
-        eval: config.eval().unwrap(),
-        zero_shot: model(text(settings, "teacher")),
-        reference_texts: Vec::new(),
-        device: device.clone(),
-        observers: vec![&mut recorder],
-        stop: Arc::new(AtomicBool::new(false)),
-    };
+    let mut run = Run::new(method, &scenario, &config, model(text(settings, "teacher"))).unwrap();
+    run.observers = vec![&mut recorder];
     run.execute(Weights::of(&model(text(settings, "start")))).unwrap();
     recorder.replayed
 }

@@ -23,8 +23,9 @@
 mod clean;
 mod vocabulary;
 
+use std::collections::BTreeMap;
 use std::io::Cursor;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use instant_clip_tokenizer::{Token, Tokenizer as BytePair};
 
@@ -103,7 +104,18 @@ impl Tokenizer {
     /// The tokenizer of a model whose embedding has `vocab_size` rows: [`Tokenizer::openai`] for 49408, else
     /// [`Tokenizer::truncated`].
     pub fn for_vocab_size(vocab_size: usize) -> Result<Self, TokenizerError> {
-        if vocab_size == OPENAI_VOCAB_SIZE { Ok(Self::openai()) } else { Self::truncated(vocab_size) }
+        static TRUNCATED: Mutex<BTreeMap<usize, Tokenizer>> = Mutex::new(BTreeMap::new());
+        if vocab_size == OPENAI_VOCAB_SIZE {
+            return Ok(Self::openai());
+        }
+        // A poisoned lock still guards whole entries.
+        let mut made = TRUNCATED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(tokenizer) = made.get(&vocab_size) {
+            return Ok(tokenizer.clone());
+        }
+        let tokenizer = Self::truncated(vocab_size)?;
+        made.insert(vocab_size, tokenizer.clone());
+        Ok(tokenizer)
     }
 
     /// The ids of `text` with start and end, not padded: between 2 and `context` ids.

@@ -74,6 +74,11 @@ pub trait Samples: Send + Sync {
     /// When the file cannot be read or is not an image; the error names it.
     fn image(&self, index: usize) -> Result<DynamicImage, DatasetError>;
 
+    /// Whether sample `index` has an image at all; captions can come without.
+    fn has_image(&self, _index: usize) -> bool {
+        true
+    }
+
     /// The caption of sample `index`, where the data has captions.
     fn caption(&self, _index: usize) -> Option<&str> {
         None

@@ -101,8 +101,13 @@ pub struct Loader {
 
 impl Loader {
     /// Starts decoding `batches`, a list of (epoch, sample indices).
-    pub fn start(samples: Arc<dyn Samples>, batches: Vec<(u64, Vec<usize>)>, transform: Transform) -> Self {
+    pub fn start(
+        samples: Arc<dyn Samples>,
+        batches: impl IntoIterator<Item = (u64, Vec<usize>), IntoIter: Send + 'static>,
+        transform: Transform,
+    ) -> Self {
         let (sender, receiver) = bounded(PREFETCH);
+        let batches = batches.into_iter();
         thread::spawn(move || {
             for (epoch, indices) in batches {
                 // A dropped receiver means that the consumer is done.

@@ -23,37 +23,31 @@ impl BatchOrder {
         }
     }
 
-    /// The first `steps` batches, each with the epoch it belongs to.
+    /// All batches of epoch after epoch, each with the epoch it belongs to; none for an empty set.
     ///
     /// A permutation depends on the key's seed, its task and the epoch.
     pub fn batches(
         &self,
         samples: usize,
         batch_size: usize,
-        steps: usize,
         key: Key,
         purpose: Purpose,
-    ) -> Vec<(u64, Vec<usize>)> {
-        let mut batches = Vec::with_capacity(steps);
-        for epoch in 0.. {
-            let before = batches.len();
-            match self {
-                Self::Recorded(recorded) => batches.extend(recorded.iter().map(|batch| (epoch, batch.clone()))),
-                Self::Stored => {
-                    let order: Vec<usize> = (0..samples).collect();
-                    batches.extend(order.chunks(batch_size).map(|batch| (epoch, batch.to_vec())));
-                }
-                Self::Shuffled => {
-                    let order = permutation(&mut Key { epoch, ..key }.stream(purpose), samples);
-                    batches.extend(order.chunks(batch_size).map(|batch| (epoch, batch.to_vec())));
-                }
-            }
-            if batches.len() >= steps || batches.len() == before {
-                break;
-            }
-        }
-        batches.truncate(steps);
-        batches
+    ) -> impl Iterator<Item = (u64, Vec<usize>)> + Send + use<> {
+        let order = self.clone();
+        let epochs = if self.batches_per_epoch(samples, batch_size) == 0 { 0 } else { u64::MAX };
+        (0..epochs).flat_map(move |epoch| {
+            let batches = order.epoch(samples, batch_size, Key { epoch, ..key }, purpose);
+            batches.into_iter().map(move |batch| (epoch, batch))
+        })
+    }
+
+    fn epoch(&self, samples: usize, batch_size: usize, key: Key, purpose: Purpose) -> Vec<Vec<usize>> {
+        let order: Vec<usize> = match self {
+            Self::Recorded(recorded) => return recorded.to_vec(),
+            Self::Stored => (0..samples).collect(),
+            Self::Shuffled => permutation(&mut key.stream(purpose), samples),
+        };
+        order.chunks(batch_size).map(<[usize]>::to_vec).collect()
     }
 }
 
@@ -63,7 +57,8 @@ mod tests {
 
     #[test]
     fn every_epoch_holds_every_sample_once_and_keeps_the_short_batch() {
-        let batches = BatchOrder::Shuffled.batches(10, 4, 6, Key::default(), Purpose::TrainOrder);
+        let batches: Vec<_> =
+            BatchOrder::Shuffled.batches(10, 4, Key::default(), Purpose::TrainOrder).take(6).collect();
         assert_eq!(batches.iter().map(|(_, b)| b.len()).collect::<Vec<_>>(), [4, 4, 2, 4, 4, 2]);
         for epoch in 0..2 {
             let mut seen: Vec<usize> =
@@ -77,12 +72,12 @@ mod tests {
     #[test]
     fn recorded_batches_come_back_as_they_are_and_repeat() {
         let order = BatchOrder::Recorded(Arc::new(vec![vec![3, 1], vec![2]]));
-        let batches = order.batches(4, 2, 3, Key::default(), Purpose::TrainOrder);
+        let batches: Vec<_> = order.batches(4, 2, Key::default(), Purpose::TrainOrder).take(3).collect();
         assert_eq!(batches, [(0, vec![3, 1]), (0, vec![2]), (1, vec![3, 1])]);
     }
 
     #[test]
     fn an_empty_set_has_no_batches() {
-        assert!(BatchOrder::Shuffled.batches(0, 4, 3, Key::default(), Purpose::TrainOrder).is_empty());
+        assert_eq!(BatchOrder::Shuffled.batches(0, 4, Key::default(), Purpose::TrainOrder).next(), None);
     }
 }

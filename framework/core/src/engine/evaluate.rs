@@ -1,4 +1,4 @@
-use std::{cell::OnceCell, ops::Range};
+use std::{cell::OnceCell, ops::Range, sync::atomic::Ordering};
 
 use burn::tensor::Tensor;
 use clf_clip::{Clip, unit};
@@ -145,7 +145,7 @@ impl Evaluator<'_> {
     ) -> Result<(), Error> {
         let (size, device) = (model.config().vision.image_size, model.device());
         let indices: Vec<usize> = (0..task.test.len()).collect();
-        let batches = indices.chunks(self.settings.batch_size).map(|batch| (0, batch.to_vec())).collect();
+        let batches: Vec<_> = indices.chunks(self.settings.batch_size).map(|batch| (0, batch.to_vec())).collect();
         for batch in Loader::start(task.test.clone(), batches, Transform::test(size)) {
             let batch = batch?;
             let image_features = model.encode_images(pixels(&batch, size, &device));
@@ -159,7 +159,11 @@ impl Evaluator<'_> {
             }
             scored(batch.indices.len())?;
         }
-        Ok(())
+        let complete = |set: &Predictions| [set.labels.len(), set.predicted.len()] == [task.test.len(); 2];
+        match sets.iter().all(|(_, set)| complete(&set.predictions)) {
+            true => Ok(()),
+            false => Err(Error::Defect(format!("not every test image of {} was scored", task.name))),
+        }
     }
 }
 
@@ -202,8 +206,11 @@ impl Run<'_> {
         let images = tasks.filter(|(id, _)| scored(*id)).map(|(_, task)| task.test.len()).sum();
         self.emit(&Event::EvaluationStarted { learned: learned.start, images })?;
         let evaluator = Evaluator { scenario: self.scenario, settings: &self.eval, method: &*self.method };
-        let observers = &mut self.observers;
+        let (observers, stop, task) = (&mut self.observers, &self.stop, learned.start);
         evaluator.rows(model, learned, |images| {
+            if stop.load(Ordering::Relaxed) {
+                return Err(Error::Interrupted { task, step: 0 });
+            }
             observers.iter_mut().try_for_each(|observer| observer.on_event(&Event::Scored { images }))
         })
     }

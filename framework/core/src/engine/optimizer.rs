@@ -6,7 +6,7 @@ use super::settings::TrainSettings;
 /// `AdamW` with decoupled weight decay (Loshchilov and Hutter 2019), in the form and order of `PyTorch`.
 ///
 /// `w -= lr wd w; m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; w -= lr / (1 - b1^t) m / (sqrt(v) / sqrt(1 - b2^t) + eps)`.
-/// Parameters without a gradient are left alone.
+/// Parameters without a gradient in a step are left alone, and keep their moments.
 #[derive(Debug, Clone)]
 pub struct AdamW {
     beta1: f64,
@@ -45,19 +45,20 @@ impl AdamW {
     pub fn step(&mut self, weights: &Weights, gradients: &Weights, lr: f64) -> Weights {
         let (b1, b2) = (self.beta1, self.beta2);
         if self.steps == 0 {
-            self.first = gradients.map(Tensor::zeros_like);
+            self.first = weights.map(Tensor::zeros_like);
             self.second = self.first.clone();
         }
         self.steps += 1;
-        self.first = self.first.zip(gradients, |mean, gradient| mean.clone() * b1 + gradient.clone() * (1.0 - b1));
-        self.second =
+        let first = self.first.zip(gradients, |mean, gradient| mean.clone() * b1 + gradient.clone() * (1.0 - b1));
+        let second =
             self.second.zip(gradients, |mean, gradient| mean.clone() * b2 + gradient.clone().square() * (1.0 - b2));
 
         let rate = lr / (1.0 - b1.powi(self.steps));
         let correction = (1.0 - b2.powi(self.steps)).sqrt();
-        let moves = self.first.zip(&self.second, |first, second| {
-            first.clone() * rate / (second.clone().sqrt() / correction + self.epsilon)
-        });
+        let moves = first
+            .zip(&second, |first, second| first.clone() * rate / (second.clone().sqrt() / correction + self.epsilon));
+        self.first = self.first.updated(&first);
+        self.second = self.second.updated(&second);
         let stepped = self.decayed(weights, gradients, lr).zip(&moves, |weight, step| weight.clone() - step.clone());
         weights.updated(&stepped)
     }
@@ -94,7 +95,13 @@ mod tests {
 
     #[test]
     fn two_steps_equal_values_computed_by_hand() {
-        let settings = TrainSettings { beta1: 0.9, beta2: 0.99, epsilon: 0.0, weight_decay: 0.5, ..TrainSettings::default() };
+        let settings = TrainSettings {
+            beta1: 0.9,
+            beta2: 0.99,
+            epsilon: 0.0,
+            weight_decay: 0.5,
+            ..TrainSettings::of_pretraining()
+        };
         let mut optimizer = AdamW::new(&settings);
         let start = weights(|_| 1.0);
         // The first step moves by lr whatever the gradient: 1 * (1 - 0.1 * 0.5) - 0.1 = 0.85.
@@ -108,7 +115,7 @@ mod tests {
 
     #[test]
     fn parameters_without_a_gradient_are_left_alone() {
-        let settings = TrainSettings { weight_decay: 0.5, ..TrainSettings::default() };
+        let settings = TrainSettings { weight_decay: 0.5, ..TrainSettings::of_pretraining() };
         let gradients = weights(|_| 1.0).filter(|name| name.starts_with("visual."));
         let stepped = AdamW::new(&settings).step(&weights(|_| 1.0), &gradients, 0.1);
         assert_eq!(first(&stepped, "text_projection"), 1.0);
@@ -117,7 +124,7 @@ mod tests {
 
     #[test]
     fn decay_can_be_limited_by_name() {
-        let settings = TrainSettings { weight_decay: 0.5, ..TrainSettings::default() };
+        let settings = TrainSettings { weight_decay: 0.5, ..TrainSettings::of_pretraining() };
         let mut optimizer = AdamW::new(&settings).with_decay_of(|name| name == "visual.proj");
         let stepped = optimizer.step(&weights(|_| 1.0), &weights(|_| 0.0), 0.1);
         assert_eq!(first(&stepped, "text_projection"), 1.0);

@@ -10,7 +10,12 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use clf_clip::{Clip, TokenBatch, Weights};
 use serde::Serialize;
 
-use super::{optimizer::AdamW, schedule::Schedule, settings::TrainSettings, train::pixels};
+use super::{
+    optimizer::AdamW,
+    schedule::Schedule,
+    settings::TrainSettings,
+    train::{next, pixels},
+};
 use crate::{
     data::{Augment, BatchOrder, Loader, Samples, Transform},
     error::Error,
@@ -79,12 +84,13 @@ impl Pretrain<'_> {
         let mut weights = Weights::of(start);
         let mut model = start.clone().for_training(|_| true);
         let mut optimizer = AdamW::new(self.settings).with_decay_of(is_matrix);
-        for (step, batch) in self.loader(size, total + 1).enumerate() {
+        let mut batches = self.loader(size, total + 1);
+        for step in 0..=total {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(Error::Interrupted { task: 0, step });
             }
             let started = Instant::now();
-            let batch = batch?;
+            let batch = next(&mut batches, "image-text pairs")?;
             let texts: Vec<&[u32]> = batch.indices.iter().map(|index| tokens[*index].as_slice()).collect();
             let images = model.encode_images(pixels(&batch, size, &self.device));
             let texts = model.encode_texts(&TokenBatch::new(&texts));
@@ -110,21 +116,22 @@ impl Pretrain<'_> {
     fn loader(&self, size: usize, steps: usize) -> Loader {
         let key = Key { seed: self.seed, ..Key::default() };
         let images = self.pairs.images.clone();
-        let batches =
-            BatchOrder::Shuffled.batches(images.len(), self.settings.batch_size, steps, key, Purpose::PretrainOrder);
+        let batches = BatchOrder::Shuffled
+            .batches(images.len(), self.settings.batch_size, key, Purpose::PretrainOrder)
+            .take(steps);
         Loader::start(images, batches, Transform { size, augment: self.settings.augment, key })
     }
 }
 
-impl Default for TrainSettings {
-    /// The recipe of `mini-clip`.
-    fn default() -> Self {
+impl TrainSettings {
+    /// The recipe of `mini-clip`, for pre-training.
+    pub fn of_pretraining() -> Self {
         Self {
             lr: 1e-3,
-            steps: 3000,
+            steps: 900,
             epochs: 0,
-            warmup: 200,
-            batch_size: 128,
+            warmup: 100,
+            batch_size: 256,
             reference_batch_size: 1,
             weight_decay: 0.1,
             beta1: 0.9,

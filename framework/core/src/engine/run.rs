@@ -12,36 +12,28 @@ use super::{
 };
 use crate::{
     capabilities::{Capabilities, Trains},
+    config::Config,
     error::Error,
     hook::RegularizerHook,
     method::Method,
     metrics::AccuracyMatrix,
+    registry::MethodEntry,
     scenario::Scenario,
     task::{Task, tokenise},
 };
 
-/// Everything a run needs, ready to be executed.
+/// A method on a scenario, ready to be executed.
 pub struct Run<'a> {
-    /// Seed of all randomness.
-    pub seed: u64,
-    /// The method.
-    pub method: Box<dyn Method>,
-    /// Its hooks, in order.
-    pub hooks: Vec<Box<dyn RegularizerHook>>,
-    /// The tasks.
-    pub scenario: &'a dyn Scenario,
-    /// Training settings of all tasks.
-    pub train: TrainSettings,
-    /// Whether settings of single tasks give way to `train`, because the user chose those.
-    pub ignore_task_settings: TaskSettingsRule,
-    /// Evaluation settings.
-    pub eval: EvalSettings,
-    /// The untouched model, outside of autodiff.
-    pub zero_shot: Clip,
-    /// Reference texts, tokenised; see [`Run::prepare`].
-    pub reference_texts: Vec<Vec<u32>>,
-    /// Where tensors live, without autodiff.
-    pub device: Device,
+    pub(super) seed: u64,
+    pub(super) method: Box<dyn Method>,
+    pub(super) hooks: Vec<Box<dyn RegularizerHook>>,
+    pub(super) scenario: &'a dyn Scenario,
+    train: TrainSettings,
+    task_settings: TaskSettingsRule,
+    pub(super) eval: EvalSettings,
+    pub(super) zero_shot: Clip,
+    pub(super) reference_texts: Vec<Vec<u32>>,
+    pub(super) device: Device,
     /// Who watches.
     pub observers: Vec<&'a mut dyn Observer>,
     /// Set to stop at the next step.
@@ -66,7 +58,36 @@ pub struct Outcome {
     pub weights: Weights,
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
+    /// `method` on `scenario` with the untouched model `zero_shot`, outside of autodiff.
+    ///
+    /// # Errors
+    ///
+    /// When a setting has the wrong type or cannot be used, or when data of the scenario cannot.
+    pub fn new(
+        method: &MethodEntry,
+        scenario: &'a dyn Scenario,
+        config: &Config,
+        zero_shot: Clip,
+    ) -> Result<Self, Error> {
+        let run = Self {
+            seed: config.seed()?,
+            method: config.build_method(method)?,
+            hooks: config.build_hooks()?,
+            scenario,
+            train: config.train()?,
+            task_settings: config.task_settings_rule(),
+            eval: config.eval()?,
+            device: zero_shot.device(),
+            zero_shot,
+            reference_texts: Vec::new(),
+            observers: Vec::new(),
+            stop: Arc::default(),
+        };
+        run.check()?;
+        Ok(run)
+    }
+
     /// What the method and its hooks need together.
     pub fn capabilities(&self) -> Capabilities {
         self.hooks.iter().fold(self.method.capabilities(), |all, hook| all.and(hook.capabilities()))
@@ -78,8 +99,7 @@ impl Run<'_> {
     ///
     /// When data cannot be read, a value is not finite, an observer fails or the user stops the run.
     pub fn execute(mut self, start: Weights) -> Result<Outcome, Error> {
-        self.train.check()?;
-        self.prepare()?;
+        self.tokenise_reference()?;
         let scenario = self.scenario;
         let names = scenario.tasks().iter().map(|task| task.name.clone()).collect();
         let counts = scenario.tasks().iter().map(|task| task.test.len()).collect();
@@ -103,8 +123,30 @@ impl Run<'_> {
         Ok(Outcome { matrix, weights: Weights::of(&student) })
     }
 
-    /// Tokenises the reference texts if somebody needs them.
-    fn prepare(&mut self) -> Result<(), Error> {
+    /// Refuses settings and data with which the run could not end well.
+    fn check(&self) -> Result<(), Error> {
+        self.train.check()?;
+        if self.eval.batch_size == 0 {
+            return Err(Error::config("eval.batch-size", "must be at least 1"));
+        }
+        let needs = self.capabilities();
+        if needs.trains == Trains::Nothing && !self.hooks.is_empty() {
+            return Err(Error::config("hooks", "the method never trains, so a hook would never run"));
+        }
+        for task in self.scenario.tasks() {
+            self.settings_of(task)
+                .check()
+                .map_err(|error| Error::config(format!("task {}", task.name), error.to_string()))?;
+            task.check()?;
+        }
+        let reference = self.scenario.reference();
+        if needs.reference_texts && reference.is_none_or(|reference| reference.texts.is_empty()) {
+            return Err(Error::config("reference texts", "the set has neither captions nor classes"));
+        }
+        Ok(())
+    }
+
+    fn tokenise_reference(&mut self) -> Result<(), Error> {
         if let Some(reference) = self.scenario.reference().filter(|_| self.capabilities().reference_texts) {
             self.reference_texts = tokenise(&reference.texts, &self.zero_shot.config().text)?;
         }
@@ -113,10 +155,10 @@ impl Run<'_> {
 
     pub(super) fn settings_of(&self, task: &Task) -> TrainSettings {
         let mut settings = task.settings;
-        if self.ignore_task_settings.lr {
+        if self.task_settings.lr {
             settings.lr = None;
         }
-        if self.ignore_task_settings.length {
+        if self.task_settings.length {
             (settings.steps, settings.epochs) = (None, None);
         }
         self.train.for_task(&settings)

@@ -8,7 +8,7 @@ use crate::{data::Augment, error::Error, task::TaskSettings};
 pub struct TrainSettings {
     /// Peak learning rate.
     pub lr: f64,
-    /// Iterations of a task, when `epochs` is 0. One more is run, at learning rate 0.
+    /// Iterations of a task, when `epochs` is 0. One more is run, the end point of the schedule.
     pub steps: usize,
     /// Epochs of a task; 0 means that `steps` counts.
     pub epochs: usize,
@@ -60,7 +60,9 @@ impl TrainSettings {
                 return Err(Error::config(place, "must be at least 1"));
             }
         }
-        for (place, value) in [("train.lr", self.lr), ("train.weight-decay", self.weight_decay)] {
+        let finite =
+            [("train.lr", self.lr), ("train.weight-decay", self.weight_decay), ("train.epsilon", self.epsilon)];
+        for (place, value) in finite {
             if !value.is_finite() || value < 0.0 {
                 return Err(Error::config(place, format!("{value} is not a finite number of at least 0")));
             }

@@ -67,7 +67,7 @@ impl Run<'_> {
             let record = StepRecord { task: task_id, step: iteration, loss, terms, lr, grad_norm, images_per_second };
             self.emit(&Event::Step(&record))?;
         }
-        self.end_task(task_id, task, student, weights)
+        self.end_task(task_id, task, student, &weights, total)
     }
 
     fn begin_task(&mut self, task_id: usize, task: &Task, student: &Clip) -> Result<(), Error> {
@@ -83,7 +83,14 @@ impl Run<'_> {
         self.hooks.iter_mut().try_for_each(|hook| hook.begin_task(&context))
     }
 
-    fn end_task(&mut self, task_id: usize, task: &Task, start: &Clip, student: Weights) -> Result<Weights, Error> {
+    fn end_task(
+        &mut self,
+        task_id: usize,
+        task: &Task,
+        start: &Clip,
+        student: &Weights,
+        steps: usize,
+    ) -> Result<Weights, Error> {
         let mut weights = student.clone();
         for hook in &mut self.hooks {
             hook.end_task(&mut weights)?;
@@ -98,8 +105,8 @@ impl Run<'_> {
             device: &self.device,
         };
         self.method.end_task(&context)?;
-        check_weights(&weights, task_id)?;
-        self.emit(&Event::TaskFinished { task_id, student: &student, weights: &weights })?;
+        check_weights(&weights, task_id, steps)?;
+        self.emit(&Event::TaskFinished { task_id, student, weights: &weights })?;
         Ok(weights)
     }
 
@@ -120,7 +127,7 @@ impl Run<'_> {
 
     fn task_loader(&self, task_id: usize, task: &Task, settings: &TrainSettings, steps: usize) -> Loader {
         let key = Key { seed: self.seed, task: task_id as u64, ..Key::default() };
-        let batches = task.order.batches(task.train.len(), settings.batch_size, steps, key, Purpose::TrainOrder);
+        let batches = task.order.batches(task.train.len(), settings.batch_size, key, Purpose::TrainOrder).take(steps);
         let size = self.zero_shot.config().vision.image_size;
         Loader::start(task.train.clone(), batches, Transform { size, augment: settings.augment, key })
     }
@@ -131,7 +138,7 @@ impl Run<'_> {
         // The key has no task: every task sees the reference images in the same order, as in the original.
         let key = Key { seed: self.seed, ..Key::default() };
         let size = settings.reference_batch_size;
-        let batches = reference.order.batches(images.len(), size, steps, key, Purpose::ReferenceOrder);
+        let batches = reference.order.batches(images.len(), size, key, Purpose::ReferenceOrder).take(steps);
         Some(Loader::start(images, batches, Transform::test(self.zero_shot.config().vision.image_size)))
     }
 }
@@ -143,7 +150,7 @@ pub(super) fn pixels(batch: &HostBatch, size: usize, device: &Device) -> Tensor<
     Tensor::from_data(TensorData::new(batch.pixels.clone(), [batch.indices.len(), 3, size, size]), device)
 }
 
-fn next(loader: &mut Loader, what: &str) -> Result<HostBatch, Error> {
+pub(super) fn next(loader: &mut Loader, what: &str) -> Result<HostBatch, Error> {
     let batch = loader.next().ok_or_else(|| Error::config(what, "the set is empty or its loader stopped"))?;
     Ok(batch?)
 }
@@ -183,10 +190,10 @@ fn read(terms: &[LossTerm], gradients: &Weights, task: usize, step: usize) -> Re
     Ok((loss, named, finite("the norm of the gradient".into(), norm, task, step)?))
 }
 
-fn check_weights(weights: &Weights, task: usize) -> Result<(), Error> {
+fn check_weights(weights: &Weights, task: usize, step: usize) -> Result<(), Error> {
     for (name, value) in weights.iter() {
         let sum: f32 = value.clone().abs().sum().into_scalar();
-        finite(format!("the weight {name:?}"), f64::from(sum), task, 0)?;
+        finite(format!("the weight {name:?}"), f64::from(sum), task, step)?;
     }
     Ok(())
 }

@@ -60,6 +60,12 @@ impl RegularizerHook for Distill {
     }
 
     fn begin_task(&mut self, task: &TaskContext<'_>) -> Result<(), Error> {
+        if !(self.temperature.is_finite() && self.temperature > 0.0) {
+            return Err(Error::config("hook.distill.temperature", "must be positive"));
+        }
+        if !(self.image || self.text) {
+            return Err(Error::config("hook.distill", "image and text are both false; remove the hook instead"));
+        }
         let model = match self.teacher {
             // The untouched model is the same in every task, so its text features are computed once.
             Teacher::ZeroShot if self.frozen.is_some() => return Ok(()),
