@@ -61,17 +61,15 @@ impl MiniDataset {
         if name == ALL_DOMAINS {
             return Ok(Self::of(name, mini::domains(), &["a picture of a {}."]));
         }
-        match mini::domains().iter().find(|domain| domain.name == name) {
-            Some(domain) => Ok(Self::of(name, std::slice::from_ref(domain), domain.templates)),
-            None => {
-                let names: Vec<&str> = mini::domains().iter().map(|domain| domain.name).collect();
-                Err(DatasetError::Unsuitable {
-                    dataset: format!("mini:{name}"),
-                    reason: "the mini world has no such part".to_owned(),
-                    hint: format!("known are {}, {ALL_DOMAINS}, {REFERENCE}, {PRETRAIN}", names.join(", ")),
-                })
-            }
+        if let Some(domain) = mini::domains().iter().find(|domain| domain.name == name) {
+            return Ok(Self::of(name, std::slice::from_ref(domain), domain.templates));
         }
+        let names: Vec<&str> = mini::domains().iter().map(|domain| domain.name).collect();
+        Err(DatasetError::Unsuitable {
+            dataset: format!("mini:{name}"),
+            reason: "the mini world has no such part".to_owned(),
+            hint: format!("known are {}, {ALL_DOMAINS}, {REFERENCE}, {PRETRAIN}", names.join(", ")),
+        })
     }
 
     fn of(name: &str, domains: &[Domain], templates: &[&str]) -> Self {

@@ -2,13 +2,13 @@ use std::ops::Range;
 
 use clf_core::{
     Error, Scenario,
-    data::BatchOrder,
+    data::{BatchOrder, Split},
     task::{Reference, Task},
 };
 
 use crate::{
     description::TaskDescription,
-    open::{Location, check_templates, prompts, splits},
+    open::{Location, check_templates, prompts},
 };
 
 /// Multi-domain task-incremental learning (Zheng et al. 2023, section 4.1): one dataset a task, all test sets scored
@@ -45,7 +45,7 @@ fn open_task(description: &TaskDescription, location: &Location) -> Result<Task,
     let info = dataset.info();
     let templates = description.templates.as_ref().unwrap_or(&info.templates);
     check_templates(&format!("dataset {}", info.name), templates)?;
-    let (train, test) = splits(&*dataset)?;
+    let (train, test) = (dataset.split(Split::Train)?, dataset.split(Split::Test)?);
     let eval_prompts = prompts(templates, &info.class_names);
     Ok(Task {
         name: description.name.clone().unwrap_or_else(|| info.name.clone()),

@@ -6,7 +6,7 @@ use std::{
 
 use clf_core::{
     Capabilities, Error, Scenario, ScenarioHead,
-    data::{Dataset, Samples, Split},
+    data::Dataset,
     registry::{self, ScenarioEntry},
     task::Prompt,
 };
@@ -47,7 +47,7 @@ impl ScenarioFile {
     ///
     /// When the name is unknown, the file cannot be read or the TOML is wrong.
     pub fn read(name: &str) -> Result<Self, Error> {
-        let (id, text, base) = if name.ends_with(".toml") {
+        let (id, text, base) = if Path::new(name).extension().is_some_and(|extension| extension == "toml") {
             let path = Path::new(name);
             let text = fs::read_to_string(path).map_err(|error| Error::io("read the scenario", path, error))?;
             let id = path.file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned());
@@ -123,11 +123,6 @@ fn absolute(locator: &str) -> String {
             Err(_) => locator.to_owned(),
         },
     }
-}
-
-/// Both splits of a dataset.
-pub(crate) fn splits(dataset: &dyn Dataset) -> Result<(Arc<dyn Samples>, Arc<dyn Samples>), Error> {
-    Ok((dataset.split(Split::Train)?, dataset.split(Split::Test)?))
 }
 
 /// The prompts of `classes` under every template, `[class][template]`.

@@ -11,7 +11,7 @@ pub const LAYER_NORM_EPSILON: f64 = 1e-5;
 
 /// Non-linearity of the feed-forward blocks.
 ///
-/// OpenAI's weights were trained with [`Activation::QuickGelu`]; most weights trained with open_clip use
+/// OpenAI's weights were trained with [`Activation::QuickGelu`]; most weights trained with `open_clip` use
 /// [`Activation::Gelu`]. The weights do not say which, and the wrong one costs accuracy without any error, so it is
 /// part of the configuration and travels with every file that clf writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

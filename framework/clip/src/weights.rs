@@ -122,7 +122,7 @@ impl Weights {
         let tensors = self.entries.iter().filter_map(|(name, value)| {
             let slot = slots.get(&**name)?;
             let data = value.to_data().iter::<f32>().collect();
-            Some((name.to_string(), slot.to_file(data)))
+            Some((name.to_string(), slot.file_tensor(data)))
         });
         StateDict { tensors: tensors.collect(), metadata: config_metadata(config) }
     }
@@ -136,7 +136,7 @@ impl Weights {
         check_keys(dict, &Self::layout_of(config))?;
         let device = device.clone().without_autodiff();
         let load = |slot: Slot| {
-            let value = slot.from_file(&dict.tensors[&slot.name]);
+            let value = slot.module_values(&dict.tensors[&slot.name]);
             let length = value.len();
             (Arc::from(slot.name.as_str()), Tensor::from_data(TensorData::new(value, [length]), &device))
         };
@@ -187,25 +187,32 @@ struct Slot {
 }
 
 impl Slot {
-    fn to_file(&self, data: Vec<f32>) -> HostTensor {
-        let data = self.transposed.map_or_else(|| data.clone(), |[rows, columns]| transpose(&data, rows, columns));
+    fn file_tensor(&self, data: Vec<f32>) -> HostTensor {
+        let data = match self.transposed {
+            Some([rows, columns]) => transpose(&data, rows, columns),
+            None => data,
+        };
         HostTensor { shape: self.file_shape.clone(), data }
     }
 
-    fn from_file(&self, tensor: &HostTensor) -> Vec<f32> {
+    fn module_values(&self, tensor: &HostTensor) -> Vec<f32> {
         self.transposed.map_or_else(|| tensor.data.clone(), |[rows, columns]| transpose(&tensor.data, columns, rows))
     }
 }
 
+/// # Shapes
+///
+/// - `data`: `[rows, columns]`, row-major
+/// - output: `[columns, rows]`
 fn transpose(data: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     (0..data.len()).map(|i| data[(i % rows) * columns + i / rows]).collect()
 }
 
 fn slots(config: &ClipConfig) -> Vec<Slot> {
-    let mut visitor = Slots { at: Path::default(), patch: config.vision.patch_size, slots: Vec::new() };
+    let mut visitor = Slots { at: Path::default(), patch: config.vision.patch_size, found: Vec::new() };
     // Parameters are created lazily, so this allocates nothing.
     config.init(&Device::flex()).visit(&mut visitor);
-    visitor.slots
+    visitor.found
 }
 
 /// The place in the module tree, and what OpenAI calls it.
@@ -228,7 +235,7 @@ fn is_linear_weight(name: &str) -> bool {
 struct Slots {
     at: Path,
     patch: usize,
-    slots: Vec<Slot>,
+    found: Vec<Slot>,
 }
 
 impl ModuleVisitor for Slots {
@@ -251,7 +258,7 @@ impl ModuleVisitor for Slots {
             [rows, columns] if is_linear_weight(&name) => (vec![*columns, *rows], Some([*rows, *columns])),
             other => (other.to_vec(), None),
         };
-        self.slots.push(Slot { name, file_shape, transposed });
+        self.found.push(Slot { name, file_shape, transposed });
     }
 }
 

@@ -55,10 +55,10 @@ impl Config {
         extra_hooks: &[String],
     ) -> Result<Self, Error> {
         let mut config = Self { table: Table::new(), origins: BTreeMap::new() };
-        config.define(parse("engine defaults", ENGINE_DEFAULTS)?, "default");
+        config.define(&parse("engine defaults", ENGINE_DEFAULTS)?, "default");
         for hook in registry::all::<HookEntry>() {
             config
-                .define(nested(["hook", hook.name], parse(hook.name, hook.defaults)?), &format!("hook {}", hook.name));
+                .define(&nested(["hook", hook.name], parse(hook.name, hook.defaults)?), &format!("hook {}", hook.name));
         }
 
         let mut own = parse(method.name, method.defaults)?;
@@ -66,22 +66,22 @@ impl Config {
         let when = take_table(take_table(Some(&mut own), "when").as_mut(), &scenario.procedure);
         // The method's own table is new; everything else it sets must exist.
         if let Some(table) = take_table(Some(&mut own), "method") {
-            config.define(nested(["method"], table), &origin);
+            config.define(&nested(["method"], table), &origin);
         }
-        config.overlay(own, &origin, false)?;
+        config.overlay(&own, &origin, false)?;
         if let Some(when) = when {
-            config.overlay(when, &format!("{origin}, {}", scenario.procedure), false)?;
+            config.overlay(&when, &format!("{origin}, {}", scenario.procedure), false)?;
         }
 
         let mut settings = scenario.settings.clone();
         let for_method = take_table(take_table(Some(&mut settings), "methods").as_mut(), method.name);
         let origin = format!("scenario {}", scenario.name);
-        config.overlay(settings, &origin, false)?;
+        config.overlay(&settings, &origin, false)?;
         if let Some(for_method) = for_method {
-            config.overlay(for_method, &format!("{origin}, method {}", method.name), false)?;
+            config.overlay(&for_method, &format!("{origin}, method {}", method.name), false)?;
         }
         for layer in user {
-            config.overlay(layer.table, &layer.origin, true)?;
+            config.overlay(&layer.table, &layer.origin, true)?;
         }
         config.choose_hooks(extra_hooks)?;
         Ok(config)
@@ -209,17 +209,17 @@ impl Config {
     }
 
     /// Adds settings that need not exist yet.
-    fn define(&mut self, table: Table, origin: &str) {
-        for (path, value) in leaves(&table, "") {
+    fn define(&mut self, table: &Table, origin: &str) {
+        for (path, value) in leaves(table, "") {
             self.insert(&path, value, origin, false);
         }
     }
 
     /// Replaces settings that must exist.
-    fn overlay(&mut self, table: Table, origin: &str, by_user: bool) -> Result<(), Error> {
-        let leaves = leaves(&table, "");
+    fn overlay(&mut self, table: &Table, origin: &str, by_user: bool) -> Result<(), Error> {
+        let leaves = leaves(table, "");
         for (path, value) in &leaves {
-            if lookup(&self.table, path).is_none_or(|known| known.is_table()) {
+            if lookup(&self.table, path).is_none_or(Value::is_table) {
                 let known: Vec<String> = self::leaves(&self.table, "").into_iter().map(|(path, _)| path).collect();
                 return Err(Error::unknown("setting", path, known.iter().map(String::as_str)));
             }

@@ -143,11 +143,10 @@ impl Error {
         match self {
             Self::Unknown { .. } | Self::Duplicate { .. } | Self::Config { .. } | Self::Capability { .. } => 2,
             Self::Data(_) => 3,
-            Self::Weights(StateDictError::DiskFull { .. } | StateDictError::Write { .. }) => 6,
+            Self::Io { .. } | Self::Weights(StateDictError::DiskFull { .. } | StateDictError::Write { .. }) => 6,
             Self::Weights(_) | Self::MissingModel { .. } | Self::UnusableModel { .. } => 4,
             Self::NotFinite { .. } | Self::Device(_) => 5,
             Self::Defect(_) => 1,
-            Self::Io { .. } => 6,
             Self::Interrupted { .. } => 130,
         }
     }

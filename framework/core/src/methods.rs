@@ -26,10 +26,10 @@ impl Method for Classification {
     }
 
     fn begin_task(&mut self, _task: &TaskContext<'_>) -> Result<(), Error> {
-        match (0.0..1.0).contains(&self.label_smoothing) {
-            true => Ok(()),
-            false => Err(Error::config("method.label-smoothing", "must be at least 0 and below 1")),
+        if (0.0..1.0).contains(&self.label_smoothing) {
+            return Ok(());
         }
+        Err(Error::config("method.label-smoothing", "must be at least 0 and below 1"))
     }
 
     fn loss(&mut self, step: &Step<'_>) -> Result<Vec<LossTerm>, Error> {

@@ -19,6 +19,9 @@ pub type Difference = &'static str;
 /// Builds a value from its configuration table.
 pub type Build<T> = fn(&mut dyn erased_serde::Deserializer<'_>) -> Result<Box<T>, erased_serde::Error>;
 
+/// A dataset that was opened, or why it could not be.
+pub type Opened = Result<Arc<dyn Dataset>, DatasetError>;
+
 /// A registered method.
 pub struct MethodEntry {
     /// Name on the command line, kebab-case.
@@ -66,7 +69,7 @@ pub struct DatasetEntry {
     /// One sentence.
     pub summary: &'static str,
     /// Opens it; the path is the root of all datasets.
-    pub open: fn(&Path) -> Result<Arc<dyn Dataset>, DatasetError>,
+    pub open: fn(&Path) -> Opened,
 }
 
 /// A registered reader of datasets that have no name of their own.
@@ -76,7 +79,7 @@ pub struct ReaderEntry {
     /// One sentence.
     pub summary: &'static str,
     /// Opens what follows the colon; relative paths start at the given folder.
-    pub open: fn(&str, &Path) -> Result<Arc<dyn Dataset>, DatasetError>,
+    pub open: fn(&str, &Path) -> Opened,
 }
 
 inventory::collect!(MethodEntry);
@@ -118,10 +121,10 @@ entry!(DatasetEntry, "dataset");
 entry!(ReaderEntry, "reader");
 
 /// All entries of one kind, sorted by name.
-pub fn all<E: Entry>() -> Vec<&'static E>
+pub fn all<E>() -> Vec<&'static E>
 where
     inventory::iter<E>: IntoIterator<Item = &'static E>,
-    E: inventory::Collect,
+    E: Entry + inventory::Collect,
 {
     let mut entries: Vec<_> = (inventory::iter::<E>).into_iter().collect();
     entries.sort_by_key(|entry| entry.name());
@@ -133,10 +136,10 @@ where
 /// # Errors
 ///
 /// When there is none, with the nearest name; when two plugins registered the same name.
-pub fn find<E: Entry>(name: &str) -> Result<&'static E, Error>
+pub fn find<E>(name: &str) -> Result<&'static E, Error>
 where
     inventory::iter<E>: IntoIterator<Item = &'static E>,
-    E: inventory::Collect,
+    E: Entry + inventory::Collect,
 {
     let entries = all::<E>();
     let mut found = entries.iter().filter(|entry| entry.name() == name);

@@ -172,7 +172,7 @@ impl RunStore {
     }
 
     fn weights(&self, weights: &Weights) -> Result<(), Error> {
-        Ok(weights.to_state_dict(&self.model).write(&self.folder.join("model.safetensors"))?)
+        Ok(weights.to_state_dict(&self.model).write(self.folder.join("model.safetensors"))?)
     }
 
     fn flush(&mut self) -> Result<(), Error> {

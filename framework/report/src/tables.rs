@@ -1,5 +1,5 @@
 use clf_core::metrics::{AccuracyMatrix, Metrics};
-use comfy_table::{Cell, CellAlignment, Table, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{Cell, CellAlignment, Table, TableComponent, presets::UTF8_HORIZONTAL_ONLY};
 
 /// An accuracy matrix with one line a task learned; the untouched model first.
 pub fn matrix_table(matrix: &AccuracyMatrix) -> String {
@@ -48,7 +48,7 @@ pub fn row_table(names: &[String], images: &[usize], accuracies: &[f64]) -> Stri
 
 fn table() -> Table {
     let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY);
+    table.load_preset(UTF8_HORIZONTAL_ONLY).remove_style(TableComponent::HorizontalLines);
     table
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use clf_clip::{HostTensor, StateDict};
 
 use super::{
-    folder::{Array, Golden},
+    folder::{Array, Golden, names},
     replay::Replayed,
 };
 
@@ -117,7 +117,7 @@ impl Report {
             }
         }
 
-        let tensors = golden.names(&entry["grad_tensors"]);
+        let tensors = names(&entry["grad_tensors"]);
         let gradients = replayed.gradients.as_ref().unwrap();
         let mut pairs = sampled(golden, &tensors, gradients, &golden.trajectories[&format!("{name}.grads.samples")]);
         if let Some(full) = golden.full(name, "grads") {
@@ -127,7 +127,7 @@ impl Report {
         let share = pairs.iter().map(|(a, b)| (a - b).abs() / limit(*b)).fold(0.0, f64::max);
         let gradient = pairs.iter().map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
 
-        let order = golden.names(&golden.manifest["param_order"]);
+        let order = names(&golden.manifest["param_order"]);
         let weights = |ours: &Option<StateDict>, part: &str| {
             let ours = ours.as_ref().unwrap();
             let samples = golden.trajectories.get(&format!("{name}.{part}.samples"));

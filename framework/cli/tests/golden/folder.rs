@@ -66,17 +66,13 @@ impl Golden {
     }
 
     pub fn weights(&self, name: &str) -> StateDict {
-        StateDict::read(&self.folder.join(format!("{name}.safetensors"))).unwrap()
+        StateDict::read(self.folder.join(format!("{name}.safetensors"))).unwrap()
     }
 
     /// Full final tensors or gradients, recorded for a few trajectories.
     pub fn full(&self, method: &str, part: &str) -> Option<BTreeMap<String, Array>> {
         let path = self.folder.join(format!("full.{method}.{part}.safetensors"));
         path.exists().then(|| read(&path))
-    }
-
-    pub fn names(&self, list: &Value) -> Vec<String> {
-        list.as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect()
     }
 
     /// Image pool `key` with the labels of `labels`, where there are any.
@@ -99,6 +95,11 @@ impl Golden {
         let ids = |row: &[f64]| Prompt::Tokens(row.iter().map(|id| *id as u32).collect());
         data.chunks(*shape.last().unwrap()).map(ids).collect()
     }
+}
+
+/// The texts of a JSON list.
+pub fn names(list: &Value) -> Vec<String> {
+    list.as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect()
 }
 
 /// Images in memory, `[n, 3, side, side]`.

@@ -55,7 +55,7 @@ struct Recorded {
 }
 
 impl Scenario for Recorded {
-    fn name(&self) -> &str {
+    fn name(&self) -> &'static str {
         "golden"
     }
 

@@ -93,7 +93,7 @@ impl Evaluator<'_> {
         let tasks = self.scenario.tasks();
         let classifiers = vec![OnceCell::new(); tasks.len()];
         let mut rows: Vec<Row> = learned.map(|learned| Row { learned, predictions: Vec::new() }).collect();
-        for task_id in 0..tasks.len() {
+        for (task_id, task) in tasks.iter().enumerate() {
             let mut sets = Vec::new();
             for row in &rows {
                 if let Some(candidates) = self.scenario.candidates(row.learned, task_id) {
@@ -103,7 +103,7 @@ impl Evaluator<'_> {
             if sets.is_empty() {
                 continue;
             }
-            self.score(model, &tasks[task_id], &mut sets, &mut scored)?;
+            self.score(model, task, &mut sets, &mut scored)?;
             for (learned, set) in sets {
                 if let Some(row) = rows.iter_mut().find(|row| row.learned == learned) {
                     row.predictions.push(set.predictions);
@@ -160,10 +160,10 @@ impl Evaluator<'_> {
             scored(batch.indices.len())?;
         }
         let complete = |set: &Predictions| [set.labels.len(), set.predicted.len()] == [task.test.len(); 2];
-        match sets.iter().all(|(_, set)| complete(&set.predictions)) {
-            true => Ok(()),
-            false => Err(Error::Defect(format!("not every test image of {} was scored", task.name))),
+        if sets.iter().all(|(_, set)| complete(&set.predictions)) {
+            return Ok(());
         }
+        Err(Error::Defect(format!("not every test image of {} was scored", task.name)))
     }
 }
 

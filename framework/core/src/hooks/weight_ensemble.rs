@@ -33,7 +33,7 @@ impl RegularizerHook for WeightEnsemble {
     }
 
     fn after_step(&mut self, iteration: usize, weights: &mut Weights) -> Result<(), Error> {
-        if iteration % self.every == 0 {
+        if iteration.is_multiple_of(self.every) {
             self.snapshots += 1;
             let n = self.snapshots as f64;
             self.average = self.average.zip(weights, |mean, now| (mean.clone() * n + now.clone()) / (n + 1.0));

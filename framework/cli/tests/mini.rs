@@ -1,0 +1,74 @@
+//! The embedded default shows the phenomenon that clf is about.
+//!
+//! `CLF_MINI_SEEDS` sets over how many seeds the runs are repeated; 1 by default, for time.
+
+use std::{env, fs, path::Path, process::Command};
+
+use serde_json::Value;
+
+const DOMAINS: [&str; 7] = ["shapes", "colours", "patterns", "digits", "objects", "flags", "faces"];
+/// Classes of each domain, for chance.
+const CLASSES: [f64; 7] = [10.0, 10.0, 9.0, 10.0, 10.0, 10.0, 8.0];
+
+fn clf(folder: &Path, arguments: &str) -> Value {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_clf")).args(arguments.split(' ')).current_dir(folder).output().unwrap();
+    assert!(output.status.success(), "clf {arguments}\n{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn zero_shot_knows_every_domain_and_none_perfectly() {
+    let folder = tempfile::tempdir().unwrap();
+    let eval = clf(folder.path(), "eval --scenario mtil-mini --json");
+    let accuracies: Vec<f64> =
+        eval["tasks"].as_array().unwrap().iter().map(|task| task["accuracy"].as_f64().unwrap()).collect();
+    assert_eq!(accuracies.len(), DOMAINS.len());
+    for ((domain, accuracy), classes) in DOMAINS.iter().zip(&accuracies).zip(CLASSES) {
+        assert!(*accuracy >= 3.0 * 100.0 / classes, "{domain}: {accuracy}");
+    }
+    let mean = accuracies.iter().sum::<f64>() / accuracies.len() as f64;
+    assert!((45.0..=80.0).contains(&mean), "{mean}");
+}
+
+#[test]
+fn every_domain_can_be_learned_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let named = include_str!("../../../scenarios/named/mtil-mini.toml");
+    for domain in DOMAINS {
+        let others = |line: &&str| !line.contains("{ dataset = \"mini:") || line.contains(&format!("mini:{domain}\""));
+        let alone: Vec<&str> = named.lines().filter(others).collect();
+        fs::write(folder.path().join(format!("{domain}.toml")), alone.join("\n")).unwrap();
+        let result = clf(folder.path(), &format!("run --method finetune --scenario {domain}.toml --json"));
+        let accuracy = result["metrics"]["mtil_last"].as_f64().unwrap();
+        eprintln!("{domain} learned alone: {accuracy}");
+        assert!(accuracy > 85.0, "{domain}: {accuracy}");
+    }
+}
+
+#[test]
+fn finetune_loses_zero_shot_ability_and_zscl_keeps_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let seeds: u64 = env::var("CLF_MINI_SEEDS").map_or(1, |seeds| seeds.parse().unwrap());
+    let metric = |method: &str, seed: u64, name: &str| {
+        let run = format!("run --method {method} --scenario mtil-mini --seed {seed} --out {method}-{seed} --json");
+        let saved = folder.path().join(format!("{method}-{seed}/result.json"));
+        let result = match fs::read(&saved) {
+            Ok(bytes) => serde_json::from_slice(&bytes).unwrap(),
+            Err(_) => clf(folder.path(), &run),
+        };
+        result["metrics"][name].as_f64().unwrap()
+    };
+    for seed in 0..seeds {
+        let [untouched, finetune, zscl] =
+            ["zero-shot", "finetune", "zscl"].map(|method| metric(method, seed, "transfer"));
+        eprintln!("seed {seed}: transfer zero-shot {untouched:.1}, finetune {finetune:.1}, zscl {zscl:.1}");
+        assert!(finetune <= untouched - 10.0, "finetune {finetune} against {untouched}");
+        assert!(zscl >= untouched - 3.0, "zscl {zscl} against {untouched}");
+        for name in ["mtil_avg", "mtil_last"] {
+            let [finetune, zscl] = ["finetune", "zscl"].map(|method| metric(method, seed, name));
+            eprintln!("seed {seed}: {name} finetune {finetune:.1}, zscl {zscl:.1}");
+            assert!(zscl > finetune, "{name}: zscl {zscl} against finetune {finetune}");
+        }
+    }
+}
