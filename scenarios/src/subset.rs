@@ -78,4 +78,30 @@ mod tests {
             (0..subset.len()).map(|i| (subset.image(i).unwrap().width() - 1, subset.label(i).unwrap())).collect();
         assert_eq!(found, [(0, 1), (2, 0), (3, 1), (5, 0), (6, 1), (8, 0)]);
     }
+
+    struct Gaps;
+
+    impl Samples for Gaps {
+        fn len(&self) -> usize {
+            5
+        }
+
+        fn label(&self, _index: usize) -> Option<usize> {
+            None
+        }
+
+        fn has_image(&self, index: usize) -> bool {
+            !index.is_multiple_of(2)
+        }
+
+        fn image(&self, index: usize) -> Result<DynamicImage, DatasetError> {
+            Ramp.image(index)
+        }
+    }
+
+    #[test]
+    fn captions_without_an_image_are_left_out() {
+        let subset = Subset::with_images(Arc::new(Gaps));
+        assert_eq!((0..subset.len()).map(|i| subset.image(i).unwrap().width() - 1).collect::<Vec<_>>(), [1, 3]);
+    }
 }

@@ -2,6 +2,9 @@
 //!
 //! A program with further plugins is two lines: `use my_method as _;` and a `main` that returns [`main()`].
 
+// A plugin crate that is a dependency but has no `use` line in `plugins.rs` would be missing from the program.
+#![cfg_attr(not(test), deny(unused_crate_dependencies))]
+
 mod arguments;
 mod commands;
 mod device;

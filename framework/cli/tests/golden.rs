@@ -8,6 +8,7 @@
 mod golden {
     pub mod compare;
     pub mod folder;
+    pub mod forward;
     pub mod replay;
 }
 
@@ -46,4 +47,9 @@ trajectories! {
 #[test]
 fn golden_evaluation_counts_every_correct_prediction() {
     golden::replay::check_evaluation(&Golden::open());
+}
+
+#[test]
+fn golden_forward_block_by_block() {
+    golden::forward::check_forward(&Golden::open());
 }

@@ -2,6 +2,8 @@
 //!
 //! `CLF_MINI_SEEDS` sets over how many seeds the runs are repeated; 1 by default, for time.
 
+#![expect(clippy::unwrap_used, reason = "a test fails where something is not as it should be")]
+
 use std::{env, fs, path::Path, process::Command};
 
 use serde_json::Value;

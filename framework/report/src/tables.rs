@@ -48,7 +48,9 @@ pub fn row_table(names: &[String], images: &[usize], accuracies: &[f64]) -> Stri
 
 fn table() -> Table {
     let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY).remove_style(TableComponent::HorizontalLines);
+    table.load_preset(UTF8_HORIZONTAL_ONLY);
+    // Lines between the rows would double the height.
+    table.remove_style(TableComponent::HorizontalLines).remove_style(TableComponent::MiddleIntersections);
     table
 }
 

@@ -53,6 +53,19 @@ fn the_same_seed_gives_the_same_run_and_another_one_does_not() {
 }
 
 #[test]
+fn the_number_of_threads_changes_nothing() {
+    let bench = Bench::new();
+    for threads in ["1", "3"] {
+        let arguments = format!("run --method zscl --scenario small.toml --out threads-{threads}");
+        let output = bench.command().args(arguments.split(' ')).env("RAYON_NUM_THREADS", threads).output().unwrap();
+        assert!(output.status.success());
+    }
+    assert_eq!(steps(&bench, "threads-1"), steps(&bench, "threads-3"));
+    let weights = |run: &str| fs::read(bench.path(run).join("model.safetensors")).unwrap();
+    assert_eq!(weights("threads-1"), weights("threads-3"));
+}
+
+#[test]
 fn final_weights_score_as_the_last_row_says() {
     let bench = Bench::new();
     bench.ok("run --method finetune --scenario small.toml --out run --set train.lr=1e-3");

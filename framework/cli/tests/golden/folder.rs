@@ -27,7 +27,7 @@ pub struct Golden {
 
 impl Golden {
     pub fn open() -> Self {
-        let own = concat!(env!("CARGO_MANIFEST_DIR"), "/../clip/tests/golden");
+        let own = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/reference");
         let folder = PathBuf::from(env::var_os("CLF_GOLDEN").unwrap_or_else(|| own.into()));
         let manifest = fs::read_to_string(folder.join("manifest.json"))
             .unwrap_or_else(|error| panic!("cannot read the manifest in {}: {error}", folder.display()));
@@ -67,6 +67,11 @@ impl Golden {
 
     pub fn weights(&self, name: &str) -> StateDict {
         StateDict::read(self.folder.join(format!("{name}.safetensors"))).unwrap()
+    }
+
+    /// All tensors of one of the folder's files.
+    pub fn read(&self, name: &str) -> BTreeMap<String, Array> {
+        read(&self.folder.join(format!("{name}.safetensors")))
     }
 
     /// Full final tensors or gradients, recorded for a few trajectories.
