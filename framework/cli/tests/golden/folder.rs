@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, env, fs, path::PathBuf, sync::Arc};
 
-use clf_clip::{Activation, ClipConfig, StateDict, TextConfig, VisionConfig};
+use clf_clip::{
+    Activation, ClipConfig, StateDict, TextConfig, VisionConfig,
+    preprocess::{MEAN, STD},
+};
 use clf_core::{
     data::{BatchOrder, DatasetError, Samples},
     image::{DynamicImage, RgbImage},
@@ -31,8 +34,14 @@ impl Golden {
         let folder = PathBuf::from(env::var_os("CLF_GOLDEN").unwrap_or_else(|| own.into()));
         let manifest = fs::read_to_string(folder.join("manifest.json"))
             .unwrap_or_else(|error| panic!("cannot read the manifest in {}: {error}", folder.display()));
+        let manifest: Value = serde_json::from_str(&manifest).unwrap();
+        // Pixels are normalised by the product itself.
+        for (key, ours) in [("mean", MEAN), ("std", STD)] {
+            let recorded: Vec<f32> = serde_json::from_value(manifest[key].clone()).unwrap();
+            assert_eq!(recorded, ours, "{key} of the manifest");
+        }
         Self {
-            manifest: serde_json::from_str(&manifest).unwrap(),
+            manifest,
             data: read(&folder.join("data.safetensors")),
             trajectories: read(&folder.join("trajectories.safetensors")),
             folder,

@@ -120,7 +120,6 @@ fn recipe(golden: &Golden, settings: &Value) -> (&'static str, String) {
         ("wise_merge", Value::Null),
         ("train_mode", "whole".into()),
         ("alias_teacher", false.into()),
-        ("teacher", "init".into()),
     ] {
         assert_eq!(settings[key], idle, "setting {key} is not supported by this replay");
     }
