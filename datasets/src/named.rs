@@ -52,3 +52,29 @@ clf_core::register_dataset! {
         Ok(Arc::new(Captions::open(folder)?) as Arc<dyn Dataset>)
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use clf_core::registry::{self, DatasetEntry};
+
+    use super::*;
+
+    #[test]
+    fn cifar100_has_its_names_in_alphabetical_order_and_its_templates() {
+        let info = overrides(include_str!("../named/cifar100.toml")).unwrap();
+        let names = info.class_names.unwrap();
+        assert_eq!((names.len(), names[0].as_str(), names[99].as_str()), (100, "apple", "worm"));
+        assert!(names.is_sorted());
+        assert_eq!(info.templates.unwrap().len(), 18);
+    }
+
+    #[test]
+    fn every_missing_dataset_says_where_it_belongs_and_where_to_get_it() {
+        for entry in registry::all::<DatasetEntry>() {
+            let error = (entry.open)(Path::new("/nowhere")).err().unwrap().to_string();
+            for part in ["/nowhere/", "https://", "CLF_DATA"] {
+                assert!(error.contains(part), "{}: {error}", entry.name);
+            }
+        }
+    }
+}

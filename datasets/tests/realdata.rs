@@ -171,6 +171,19 @@ fn damaged_cifar_pickles_are_errors() {
 }
 
 #[test]
+fn named_datasets_are_found_under_the_data_folder() {
+    let Some(real) = real("named_datasets_are_found_under_the_data_folder") else {
+        return;
+    };
+    let data = open_dataset("cifar100", &real, &real).unwrap();
+    let on_disk: Vec<_> = listed_names(&real, "cifar-100").iter().map(|name| name.replace('_', " ")).collect();
+    assert_eq!(data.info().class_names, on_disk);
+    assert_eq!(decode_all(&*data), (1_500, 500));
+    let captions = open_dataset("conceptual-captions", &real, &real).unwrap();
+    assert_eq!(captions.split(Split::Train).unwrap().len(), 15_833);
+}
+
+#[test]
 fn caltech101_leaves_out_its_background() {
     let Some(real) = real("caltech101_leaves_out_its_background") else {
         return;

@@ -3,7 +3,15 @@
 //! Needs small copies of public sets in the folder `CLF_REALDATA`, by default `../shared/realdata` beside the
 //! repository; without them the test is skipped, and says so.
 
-use std::{env, fs, path::PathBuf, process::Command};
+#![expect(clippy::unwrap_used, reason = "a test fails where something is not as it should be")]
+
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use serde_json::Value;
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
@@ -13,14 +21,38 @@ fn realdata() -> Option<PathBuf> {
     folder.canonicalize().ok()
 }
 
+/// The folder, or a line that says that `test` is skipped, written past the test harness, which would swallow it.
+fn realdata_for(test: &str) -> Option<PathBuf> {
+    let found = realdata();
+    if found.is_none() {
+        let line = format!("SKIPPED {test}: needs real data at CLF_REALDATA\n");
+        std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
+    }
+    found
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Value {
+    let output = Command::new(env!("CARGO_BIN_EXE_clf")).args(arguments).current_dir(folder).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn cifar100_in_ten_tasks_runs_where_its_data_is() {
+    let Some(real) = realdata_for("cifar100_in_ten_tasks_runs_where_its_data_is") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let real = real.to_str().unwrap();
+    let arguments =
+        ["run", "--method", "finetune", "--scenario", "cil-cifar100-10", "--model", "mini-clip", "--data", real];
+    let result = run(folder.path(), &[&arguments[..], &["--set", "train.steps=2", "--out", "run", "--json"]].concat());
+    assert_eq!(result["tasks"].as_array().unwrap().len(), 10);
+    assert_eq!(result["test-images"], serde_json::json!([50, 50, 50, 50, 50, 50, 50, 50, 50, 50]));
+    assert!(result["metrics"]["cil_last"].is_f64());
+}
+
 #[test]
 fn zscl_learns_six_real_datasets_in_a_row() {
-    let Some(real) = realdata() else {
-        // Written past the test harness, which would swallow it.
-        let line = "SKIPPED zscl_learns_six_real_datasets_in_a_row: needs real data at CLF_REALDATA\n";
-        std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
-        return;
-    };
+    let Some(real) = realdata_for("zscl_learns_six_real_datasets_in_a_row") else { return };
     let folder = tempfile::tempdir().unwrap();
     let real = real.display();
     for (descriptor, set) in
@@ -39,13 +71,8 @@ fn zscl_learns_six_real_datasets_in_a_row() {
          [train]\nlr = 1e-4\nsteps = 3\nwarmup = 1\nbatch-size = 8\nreference-batch-size = 8\n"
     );
     fs::write(folder.path().join("real.toml"), scenario).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_clf"))
-        .args(["run", "--method", "zscl", "--scenario", "real.toml", "--out", "run", "--json"])
-        .current_dir(folder.path())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let result: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let arguments = ["run", "--method", "zscl", "--scenario", "real.toml", "--out", "run", "--json"];
+    let result = run(folder.path(), &arguments);
     assert_eq!(result["test-images"], serde_json::json!([300, 500, 40, 128, 30, 300]));
     assert!(result["metrics"]["transfer"].as_f64().unwrap() > 0.0);
     let steps = fs::read_to_string(folder.path().join("run/metrics.jsonl")).unwrap();
