@@ -10,7 +10,7 @@ use clf_core::{
     Error,
     engine::{Event, Observer},
 };
-use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Time between plain lines where stderr is not a terminal.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);
@@ -33,14 +33,13 @@ impl Meter {
     /// A meter over `total` steps.
     pub fn new(label: String, total: u64) -> Self {
         let plain = !std::io::stderr().is_terminal();
-        let bar = if plain { ProgressBar::hidden() } else { bars().add(ProgressBar::new(total)) };
-        bar.set_length(total);
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::hidden()).with_prefix(label.clone());
         let template = "{prefix:24!} {bar:28} {pos:>6}/{len} {msg} [{elapsed}, {eta} left]";
         // The template is a constant; should it be wrong, the default style does.
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        bar.set_prefix(label.clone());
+        let bar = if plain { bar } else { bars().add(bar) };
         Self { bar, plain, label, shown: Instant::now() }
     }
 
