@@ -22,6 +22,9 @@ pub fn metrics_table(name: &str, run: &Metrics, untouched: &Metrics) -> String {
     let mut table = table();
     let pairs: Vec<_> =
         run.named().into_iter().zip(untouched.named()).filter(|((_, value), _)| value.is_some()).collect();
+    if pairs.is_empty() {
+        return "no figures: the run is not finished".to_owned();
+    }
     table.set_header(std::iter::once("").chain(pairs.iter().map(|((name, _), _)| *name)));
     let mut line = |name: &str, values: Vec<Cell>| {
         table.add_row(std::iter::once(Cell::new(name)).chain(values));
@@ -92,5 +95,12 @@ mod tests {
         assert!(text.contains("-20.0"), "transfer 40 against 60: {text}");
         assert!(text.contains("+32.5"), "last 87.5 against 55: {text}");
         assert!(!text.contains("cil_avg"), "{text}");
+    }
+
+    #[test]
+    fn an_unfinished_run_says_so_instead_of_showing_an_empty_table() {
+        let matrix = AccuracyMatrix::with_rows(vec!["a".into(), "b".into()], vec![10, 10], vec![vec![50.0, 60.0]]);
+        let metrics = matrix.metrics("mtil");
+        assert_eq!(metrics_table("zscl", &metrics, &metrics), "no figures: the run is not finished");
     }
 }
