@@ -86,6 +86,20 @@ pub struct RunStore {
     started: Instant,
 }
 
+/// How the `config.toml` of every run begins; a folder without it is not ours to change.
+const HEADER: &str = "# method ";
+/// Files of a run that a new run in the same folder replaces.
+const FILES: [&str; 8] = [
+    "result.json",
+    "matrix.csv",
+    "matrix.npy",
+    "zero-shot.npy",
+    "model.safetensors",
+    "environment.json",
+    "predictions",
+    "config.toml",
+];
+
 /// Who a run is, for its record.
 pub struct Identity<'a> {
     /// Method.
@@ -97,16 +111,23 @@ pub struct Identity<'a> {
 }
 
 impl RunStore {
-    /// Refuses a folder that holds a run, unless it may be replaced and is a run folder of clf.
+    /// Refuses a folder whose files would be lost: those of a run, unless it may be replaced, and anybody else's always.
     ///
     /// # Errors
     ///
     /// Names the folder.
     pub fn check_free(folder: &Path, overwrite: bool) -> Result<(), Error> {
-        let holds_run = folder.join("result.json").exists() && folder.join("config.toml").exists();
-        if holds_run && !overwrite {
+        let refuse = |reason: String| Err(Error::config(folder.display().to_string(), reason));
+        let config = fs::read_to_string(folder.join("config.toml")).unwrap_or_default();
+        if !config.starts_with(HEADER) {
+            return match FILES.iter().find(|file| folder.join(file).exists()) {
+                Some(file) => refuse(format!("it holds {file} but is no run folder; choose another with --out")),
+                None => Ok(()),
+            };
+        }
+        if folder.join("result.json").exists() && !overwrite {
             let reason = "the folder already holds a run; choose another with --out, or --overwrite to replace it";
-            return Err(Error::config(folder.display().to_string(), reason));
+            return refuse(reason.to_owned());
         }
         Ok(())
     }
@@ -124,10 +145,11 @@ impl RunStore {
         environment: &Environment,
         model: &ClipConfig,
     ) -> Result<Self, Error> {
+        Self::check_free(folder, true)?;
         remove_earlier_run(folder)?;
         let predictions = folder.join("predictions");
         fs::create_dir_all(&predictions).map_err(|error| Error::io("create the folder", &predictions, error))?;
-        let header = format!("# method {}, scenario {}, model {}\n", identity.method, scenario.name(), identity.model);
+        let header = format!("{HEADER}{}, scenario {}, model {}\n", identity.method, scenario.name(), identity.model);
         write_atomically(&folder.join("config.toml"), (header + &config.to_annotated_toml()).as_bytes())?;
         write_json(&folder.join("environment.json"), environment)?;
         let steps_path = folder.join("metrics.jsonl");
@@ -204,20 +226,16 @@ impl Observer for RunStore {
 
 /// Removes what a run leaves behind, and nothing else.
 fn remove_earlier_run(folder: &Path) -> Result<(), Error> {
-    let files = ["result.json", "matrix.csv", "matrix.npy", "zero-shot.npy", "model.safetensors", "config.toml"];
-    for path in files.map(|file| folder.join(file)).into_iter().chain([folder.join("environment.json")]) {
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotADirectory => break,
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(Error::io("replace", path, error)),
+    for path in FILES.map(|file| folder.join(file)) {
+        let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        match removed {
+            Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                return Err(Error::io("replace", path, error));
+            }
             _ => {}
         }
     }
-    match fs::remove_dir_all(folder.join("predictions")) {
-        Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            Err(Error::io("replace", folder.join("predictions"), error))
-        }
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 /// Reads the matrix of a run folder and what belongs to it.

@@ -3,6 +3,7 @@ use clf_core::{
     config::Config,
     engine::Evaluator,
     registry::{self, MethodEntry},
+    task::Task,
 };
 use clf_report::row_table;
 use clf_scenarios::ScenarioFile;
@@ -26,6 +27,7 @@ pub fn eval(arguments: &EvalArguments) -> Result<(), Error> {
     }
 
     let tasks = scenario.tasks();
+    tasks.iter().try_for_each(Task::check)?;
     let counts: Vec<usize> = tasks.iter().map(|task| task.test.len()).collect();
     let mut meter = Meter::new(format!("scoring {}", scenario.name()), counts.iter().sum::<usize>() as u64);
     let evaluator = Evaluator { scenario: &*scenario, settings: &settings, method: &*method };

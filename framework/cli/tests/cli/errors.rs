@@ -107,6 +107,17 @@ fn a_folder_with_a_run_is_never_overwritten_unasked() {
 }
 
 #[test]
+fn files_that_no_run_wrote_are_never_touched() {
+    let bench = Bench::new();
+    fs::create_dir_all(bench.path("mine")).unwrap();
+    for (file, text) in [("config.toml", "own = 1"), ("model.safetensors", "precious")] {
+        bench.write(&format!("mine/{file}"), text);
+        bench.fails(&RUN.replace("--out run", "--out mine --overwrite"), 2, &["mine", "is no run folder", "--out"]);
+        assert_eq!(bench.read(format!("mine/{file}")), text);
+    }
+}
+
+#[test]
 fn a_loss_that_is_not_finite_stops_the_run_with_its_name() {
     let bench = Bench::new();
     bench.fails(&format!("{RUN} --set train.lr=1e30"), 5, &["task 0", "step", "train.lr"]);
