@@ -2,14 +2,13 @@ use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use clf_core::{
     Error, Scenario,
-    data::{BatchOrder, Samples, Split},
+    data::{BatchOrder, Samples, Split, Subset},
     task::{Reference, Task, TaskSettings},
 };
 
 use crate::{
     description::Increments,
     open::{Location, check_templates, prompts},
-    subset::Subset,
 };
 
 /// Class-incremental learning: the classes of one dataset arrive in increments.
@@ -49,6 +48,7 @@ impl ClassIncremental {
                 train: Arc::new(Subset::of_classes(train.clone(), classes)) as Arc<dyn Samples>,
                 test: Arc::new(Subset::of_classes(test.clone(), classes)),
                 order: BatchOrder::Shuffled,
+                reference_order: BatchOrder::Shuffled,
                 settings: TaskSettings::default(),
             }
         };

@@ -17,6 +17,8 @@ pub struct Description {
     pub train: toml::Table,
     /// Evaluation settings.
     pub eval: toml::Table,
+    /// Settings of hooks, whichever method uses them, by name.
+    pub hook: toml::Table,
     /// Settings of single methods, by name.
     pub methods: toml::Table,
 }
@@ -76,6 +78,8 @@ struct Keys {
     #[serde(default)]
     eval: toml::Table,
     #[serde(default)]
+    hook: toml::Table,
+    #[serde(default)]
     methods: toml::Table,
 }
 
@@ -111,8 +115,8 @@ impl TryFrom<Keys> for Description {
                 rename: keys.rename,
             }),
         };
-        let Keys { model, reference, train, eval, methods, .. } = keys;
-        Ok(Self { model, procedure, reference, train, eval, methods })
+        let Keys { model, reference, train, eval, hook, methods, .. } = keys;
+        Ok(Self { model, procedure, reference, train, eval, hook, methods })
     }
 }
 

@@ -9,7 +9,6 @@ mod mtil;
 mod named;
 mod open;
 mod reference;
-mod subset;
 
 pub use class_incremental::ClassIncremental;
 pub use description::{Description, Increments, Procedure, ReferenceDescription, TaskDescription};

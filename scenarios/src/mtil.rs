@@ -55,6 +55,7 @@ fn open_task(description: &TaskDescription, location: &Location) -> Result<Task,
         train,
         test,
         order: BatchOrder::Shuffled,
+        reference_order: BatchOrder::Shuffled,
         settings: description.settings(),
     })
 }

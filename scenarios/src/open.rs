@@ -58,9 +58,12 @@ impl ScenarioFile {
         let mut description: Description =
             toml::from_str(&text).map_err(|error| Error::config(format!("scenario {name}"), error.to_string()))?;
         let mut settings = toml::Table::new();
-        for (key, table) in
-            [("train", &mut description.train), ("eval", &mut description.eval), ("methods", &mut description.methods)]
-        {
+        for (key, table) in [
+            ("train", &mut description.train),
+            ("eval", &mut description.eval),
+            ("hook", &mut description.hook),
+            ("methods", &mut description.methods),
+        ] {
             settings.insert(key.to_owned(), toml::Value::Table(std::mem::take(table)));
         }
         let procedure = match description.procedure {

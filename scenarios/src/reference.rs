@@ -2,11 +2,11 @@ use std::sync::Arc;
 
 use clf_core::{
     Capabilities, Error,
-    data::{BatchOrder, Dataset, Samples, Split},
+    data::{BatchOrder, Dataset, Samples, Split, Subset},
     task::{Prompt, Reference},
 };
 
-use crate::{description::ReferenceDescription, open::Location, subset::Subset};
+use crate::{description::ReferenceDescription, open::Location};
 
 /// Opens as much of the reference data of a scenario as is needed.
 pub(crate) fn open_reference(
@@ -15,10 +15,20 @@ pub(crate) fn open_reference(
     location: &Location,
 ) -> Result<Option<Reference>, Error> {
     let Some(description) = description else { return Ok(None) };
+    let mut class_prompts = Vec::new();
     let images = match &description.images {
-        Some(locator) if needs.reference_images => Some(images_of(locator, &*location.open(locator)?)?),
+        Some(locator) if needs.reference_images || needs.reference_classes => {
+            let dataset = location.open(locator)?;
+            class_prompts = prompts_of(&*dataset);
+            Some(images_of(locator, &*dataset)?)
+        }
         _ => None,
     };
+    if needs.reference_classes && class_prompts.is_empty() {
+        let reason = "the set has no class names; choose one that has with --reference-images, or other texts with \
+                      --set hook.distill.texts=reference";
+        return Err(Error::config("reference images", reason));
+    }
     let mut texts = match &description.texts {
         Some(locator) if needs.reference_texts => texts_of(&*location.open(locator)?)?,
         _ => Vec::new(),
@@ -28,7 +38,7 @@ pub(crate) fn open_reference(
     }
     let names: Vec<&str> =
         [&description.images, &description.texts].into_iter().flatten().map(String::as_str).collect();
-    Ok(Some(Reference { name: names.join(" + "), images, texts, order: BatchOrder::Shuffled }))
+    Ok(Some(Reference { name: names.join(" + "), images, class_prompts, texts, order: BatchOrder::Shuffled }))
 }
 
 /// The training samples that have an image.
@@ -51,6 +61,11 @@ fn texts_of(dataset: &dyn Dataset) -> Result<Vec<Prompt>, Error> {
     if !captions.is_empty() {
         return Ok(captions);
     }
+    Ok(prompts_of(dataset))
+}
+
+/// The training prompt of every class; none without classes.
+fn prompts_of(dataset: &dyn Dataset) -> Vec<Prompt> {
     let info = dataset.info();
-    Ok((0..info.class_names.len()).map(|class| info.prompt(0, class).into()).collect())
+    (0..info.class_names.len()).map(|class| info.prompt(0, class).into()).collect()
 }

@@ -30,10 +30,17 @@ impl Weights {
     }
 
     /// Moves the gradients of `model` out of `gradients`; parameters without one are left out.
-    pub fn gradients_of(model: &Clip, gradients: Gradients) -> Self {
+    pub fn gradients_of(model: &Clip, gradients: &mut Gradients) -> Self {
         let mut visitor = Collect { at: Path::default(), gradients: Some(gradients), entries: Vec::new() };
         model.visit(&mut visitor);
         Self { entries: visitor.entries }
+    }
+
+    /// These values, then those of `other`: parameters of a method's own stand behind those of the model.
+    #[must_use]
+    pub fn with(mut self, other: Self) -> Self {
+        self.entries.extend(other.entries);
+        self
     }
 
     /// `model` with these weights in place of its own; parameters that are absent here stay as they are.
@@ -110,9 +117,18 @@ impl Weights {
         self.zip(other, |a, b| a.clone() * rate + b.clone() * (1.0 - rate))
     }
 
+    /// Sum over all values, `[1]`; `None` when empty.
+    pub fn sum(&self) -> Option<Tensor<1>> {
+        self.sum_of(Tensor::sum)
+    }
+
     /// Sum of squares over all values, `[1]`; `None` when empty.
     pub fn sum_of_squares(&self) -> Option<Tensor<1>> {
-        let sums: Vec<_> = self.entries.iter().map(|(_, value)| value.clone().square().sum()).collect();
+        self.sum_of(|value| value.square().sum())
+    }
+
+    fn sum_of(&self, term: impl Fn(Tensor<1>) -> Tensor<1>) -> Option<Tensor<1>> {
+        let sums: Vec<_> = self.entries.iter().map(|(_, value)| term(value.clone())).collect();
         (!sums.is_empty()).then(|| Tensor::cat(sums, 0).sum())
     }
 
@@ -146,6 +162,12 @@ impl Weights {
     /// OpenAI names and shapes of all weights, in model order.
     pub(crate) fn layout_of(config: &ClipConfig) -> Vec<(String, Vec<usize>)> {
         slots(config).into_iter().map(|slot| (slot.name, slot.file_shape)).collect()
+    }
+}
+
+impl FromIterator<(Arc<str>, Tensor<1>)> for Weights {
+    fn from_iter<I: IntoIterator<Item = (Arc<str>, Tensor<1>)>>(entries: I) -> Self {
+        Self { entries: entries.into_iter().collect() }
     }
 }
 
@@ -262,13 +284,13 @@ impl ModuleVisitor for Slots {
     }
 }
 
-struct Collect {
+struct Collect<'a> {
     at: Path,
-    gradients: Option<Gradients>,
+    gradients: Option<&'a mut Gradients>,
     entries: Vec<(Arc<str>, Tensor<1>)>,
 }
 
-impl ModuleVisitor for Collect {
+impl ModuleVisitor for Collect<'_> {
     fn enter_module(&mut self, name: &str, _container: &str) {
         self.at.0.push(name.to_owned());
     }

@@ -4,66 +4,121 @@ use serde::Serialize;
 
 use crate::{error::Error, scenario::ScenarioHead};
 
-/// Which parameters a method changes. The logit scale is never trained (reference, section 3).
+/// Which parameters of the model a method changes. The logit scale is never trained (reference, section 3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trains {
     /// Both towers.
     #[default]
     Both,
-    /// Nothing; the engine skips training.
+    /// The image tower.
+    Image,
+    /// The text tower.
+    Text,
+    /// Nothing.
     Nothing,
 }
 
 impl Trains {
     /// Whether the parameter with this OpenAI name is trained.
     pub fn includes(self, name: &str) -> bool {
+        let visual = name.starts_with("visual.");
         match self {
             Self::Both => name != "logit_scale",
+            Self::Image => visual,
+            Self::Text => !visual && name != "logit_scale",
             Self::Nothing => false,
         }
     }
 }
 
-/// What a method or hook needs from a scenario, and what it trains.
+/// What a method or hook needs, and what it trains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[expect(clippy::struct_excessive_bools, reason = "independent needs")]
 pub struct Capabilities {
     /// Needs a set of reference images.
     pub reference_images: bool,
     /// Needs reference texts.
     pub reference_texts: bool,
-    /// Which parameters are trained.
+    /// Needs the class names of the reference images.
+    pub reference_classes: bool,
+    /// Needs images of earlier tasks, a stream called `memory`.
+    pub memory: bool,
+    /// Provides that stream.
+    pub provides_memory: bool,
+    /// Learns all tasks at once, as one task over all classes; an upper bound, not a continual method.
+    pub joint: bool,
+    /// Never learns anything, so that one evaluation is enough.
+    pub fixed: bool,
+    /// Which parameters of the model are trained.
     pub trains: Trains,
 }
 
 impl Capabilities {
-    /// The needs of both; the training scope is that of `self`.
+    /// The needs of both; what is learned is that of `self`.
     #[must_use]
     pub fn and(self, hook: Self) -> Self {
         Self {
             reference_images: self.reference_images || hook.reference_images,
             reference_texts: self.reference_texts || hook.reference_texts,
-            trains: self.trains,
+            reference_classes: self.reference_classes || hook.reference_classes,
+            memory: self.memory || hook.memory,
+            provides_memory: self.provides_memory || hook.provides_memory,
+            ..self
         }
     }
 
-    /// Refuses a scenario that lacks what is needed.
+    /// Refuses a scenario that lacks what is needed, and hooks that lack each other.
     ///
     /// # Errors
     ///
     /// Names what is missing and how to provide it.
     pub fn check(self, method: &str, scenario: &ScenarioHead) -> Result<(), Error> {
-        let missing = match self {
-            Self { reference_images: true, .. } if !scenario.reference_images => ("images", "--reference-images"),
-            Self { reference_texts: true, .. } if !scenario.reference_texts => ("texts", "--reference-texts"),
-            _ => return Ok(()),
+        let of_reference = |what: &str| {
+            (
+                format!("it needs reference {what} and the scenario has none"),
+                format!("add [reference] {what} = DATASET to the scenario, or --reference-{what} DATASET"),
+            )
         };
-        Err(Error::Capability {
-            method: method.to_owned(),
-            scenario: scenario.name.clone(),
-            reason: format!("it needs reference {} and the scenario has none", missing.0),
-            hint: format!("add [reference] {} = DATASET to the scenario, or {} DATASET", missing.0, missing.1),
-        })
+        let (reason, hint) = if (self.reference_images || self.reference_classes) && !scenario.reference_images {
+            of_reference("images")
+        } else if self.reference_texts && !scenario.reference_texts {
+            of_reference("texts")
+        } else if self.memory && !self.provides_memory {
+            ("it needs images of earlier tasks and nothing keeps any".to_owned(), "add --hook exemplars".to_owned())
+        } else {
+            return Ok(());
+        };
+        Err(Error::Capability { method: method.to_owned(), scenario: scenario.name.clone(), reason, hint })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn towers_are_told_apart_by_name_and_the_logit_scale_belongs_to_none() {
+        let names = ["visual.proj", "text_projection", "logit_scale"];
+        let included = |trains: Trains| names.map(|name| trains.includes(name));
+        assert_eq!(included(Trains::Both), [true, true, false]);
+        assert_eq!(included(Trains::Image), [true, false, false]);
+        assert_eq!(included(Trains::Text), [false, true, false]);
+        assert_eq!(included(Trains::Nothing), [false, false, false]);
+    }
+
+    #[test]
+    fn what_is_missing_is_named_with_its_fix() {
+        let bare = ScenarioHead { name: "bare".into(), ..ScenarioHead::default() };
+        let text = |needs: Capabilities| needs.check("m", &bare).unwrap_err().to_string();
+        let none = Capabilities::default();
+        assert!(none.check("m", &bare).is_ok());
+        assert!(text(Capabilities { reference_images: true, ..none }).contains("--reference-images"));
+        assert!(text(Capabilities { reference_classes: true, ..none }).contains("--reference-images"));
+        assert!(text(Capabilities { reference_texts: true, ..none }).contains("--reference-texts"));
+        let memory = Capabilities { memory: true, ..none };
+        assert!(text(memory).contains("--hook exemplars"));
+        assert!(memory.and(Capabilities { provides_memory: true, ..none }).check("m", &bare).is_ok());
     }
 }

@@ -1,8 +1,9 @@
 //! The configuration of a run: layers of TOML, each value with its origin.
 //!
-//! From weak to strong: the engine's defaults, the defaults of all hooks, the method's defaults, the method's defaults
-//! for the scenario's procedure (`[when.PROCEDURE]`), the scenario, the scenario's settings for the method
-//! (`[methods.NAME]`), files given with `--config`, flags. A key that no default knows is an error.
+//! From weak to strong: the engine's defaults, the defaults of all hooks, the method's defaults, the scenario, the
+//! scenario's settings for the method (`[methods.NAME]`), files given with `--config`, flags. Defaults may add settings
+//! for a procedure (`[when.PROCEDURE]`) and, if `compat = "reference"` is chosen, those of the published code
+//! (`[as-published]`). A key that no default knows is an error.
 
 use std::collections::BTreeMap;
 
@@ -55,22 +56,18 @@ impl Config {
         extra_hooks: &[String],
     ) -> Result<Self, Error> {
         let mut config = Self { table: Table::new(), origins: BTreeMap::new() };
-        config.define(&parse("engine defaults", ENGINE_DEFAULTS)?, "default");
+        let variants = Variants { procedure: &scenario.procedure, as_published: wants_published_code(&user)? };
+        let engine = variants.split(parse("engine defaults", ENGINE_DEFAULTS)?);
+        config.define(&engine.plain, "default");
         for hook in registry::all::<HookEntry>() {
             config
                 .define(&nested(["hook", hook.name], parse(hook.name, hook.defaults)?), &format!("hook {}", hook.name));
         }
-
-        let mut own = parse(method.name, method.defaults)?;
-        let origin = format!("method {}", method.name);
-        let when = take_table(take_table(Some(&mut own), "when").as_mut(), &scenario.procedure);
-        // The method's own table is new; everything else it sets must exist.
-        if let Some(table) = take_table(Some(&mut own), "method") {
-            config.define(&nested(["method"], table), &origin);
+        for (table, variant) in &engine.variants {
+            config.overlay(table, &format!("default{variant}"), false)?;
         }
-        config.overlay(&own, &origin, false)?;
-        if let Some(when) = when {
-            config.overlay(&when, &format!("{origin}, {}", scenario.procedure), false)?;
+        for layer in method.defaults {
+            config.add_method(variants.split(parse(method.name, layer)?), &format!("method {}", method.name))?;
         }
 
         let mut settings = scenario.settings.clone();
@@ -193,6 +190,16 @@ impl Config {
         }
     }
 
+    /// Adds one layer of a method's defaults.
+    fn add_method(&mut self, mut layer: Layer, origin: &str) -> Result<(), Error> {
+        // The method's own table is new; everything else it sets must exist.
+        if let Some(table) = take_table(Some(&mut layer.plain), "method") {
+            self.define(&nested(["method"], table), origin);
+        }
+        self.overlay(&layer.plain, origin, false)?;
+        layer.variants.iter().try_for_each(|(table, variant)| self.overlay(table, &format!("{origin}{variant}"), false))
+    }
+
     fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
         let value = lookup(&self.table, path).cloned().unwrap_or(Value::Table(Table::new()));
         value.try_into().map_err(|error: toml::de::Error| Error::config(path, error.to_string().trim()))
@@ -279,6 +286,44 @@ impl Config {
     }
 }
 
+/// Which variants of the defaults count.
+struct Variants<'a> {
+    procedure: &'a str,
+    as_published: bool,
+}
+
+/// Defaults, and the variants of them that count, weak to strong, each with what it is called.
+struct Layer {
+    plain: Table,
+    variants: Vec<(Table, String)>,
+}
+
+impl Variants<'_> {
+    fn split(&self, mut plain: Table) -> Layer {
+        let mut published = take_table(Some(&mut plain), "as-published");
+        let for_procedure = |table: Option<&mut Table>| take_table(take_table(table, "when").as_mut(), self.procedure);
+        let when = for_procedure(Some(&mut plain));
+        let published_when = for_procedure(published.as_mut());
+        let named = |table: Option<Table>, name: String| table.map(|table| (table, name));
+        let mut variants: Vec<_> = named(when, format!(", {}", self.procedure)).into_iter().collect();
+        if self.as_published {
+            variants.extend(named(published, ", as published".to_owned()));
+            variants.extend(named(published_when, format!(", as published, {}", self.procedure)));
+        }
+        Layer { plain, variants }
+    }
+}
+
+/// Whether the user asks for the published code, bugs included.
+fn wants_published_code(user: &[UserLayer]) -> Result<bool, Error> {
+    let chosen = user.iter().rev().find_map(|layer| layer.table.get("compat"));
+    match chosen.map(|value| value.as_str().unwrap_or_default()) {
+        None | Some("paper") => Ok(false),
+        Some("reference") => Ok(true),
+        Some(other) => Err(Error::unknown("value of compat", other, ["paper", "reference"].into_iter())),
+    }
+}
+
 /// Parses `key.path=value` of `--set`; a value that is not TOML is taken as text.
 ///
 /// # Errors
@@ -340,7 +385,10 @@ mod tests {
         name: "probe",
         summary: "",
         paper: "",
-        defaults: "hooks = ['l2']\n[method]\nlabel-smoothing = 0.2\n[when.mtil.hook.l2]\nweight = 3.0\n",
+        defaults: &[
+            crate::methods::Classification::DEFAULTS,
+            "hooks = ['l2']\n[when.mtil.hook.l2]\nweight = 3.0\n[as-published.when.mtil.hook.l2]\nweight = 4.0\n",
+        ],
         differences: &[],
         build: |table| Ok(Box::new(erased_serde::deserialize::<crate::methods::Classification>(table)?)),
     };
@@ -369,6 +417,18 @@ mod tests {
         assert!(text.contains("warmup = 7  # scenario bench, method probe\n"), "{text}");
         assert!(text.contains("weight = 3.0  # method probe, mtil\n"), "{text}");
         assert_eq!(text.parse::<Table>().unwrap(), *config.table());
+    }
+
+    #[test]
+    fn the_published_code_is_a_variant_of_the_defaults() {
+        let text = resolve("", &["compat=reference"], &[]).unwrap().to_annotated_toml();
+        assert!(text.contains("weight = 4.0  # method probe, as published, mtil\n"), "{text}");
+        assert!(
+            text.contains("transform = \"test\""),
+            "the evaluation differs for class-incremental runs alone: {text}"
+        );
+        let error = resolve("", &["compat=refrence"], &[]).unwrap_err().to_string();
+        assert!(error.contains("did you mean \"reference\"?"), "{error}");
     }
 
     #[test]

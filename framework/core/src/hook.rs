@@ -2,7 +2,9 @@ use clf_clip::Weights;
 
 use crate::{
     capabilities::Capabilities,
+    data::Stream,
     error::Error,
+    state::{Past, State},
     step::{LossTerm, Step},
     task::TaskContext,
 };
@@ -29,6 +31,15 @@ pub trait RegularizerHook: Send {
     /// When the hook cannot work on this task; the run stops.
     fn begin_task(&mut self, _task: &TaskContext<'_>) -> Result<(), Error> {
         Ok(())
+    }
+
+    /// Images that come along with those of the task, asked for after [`RegularizerHook::begin_task`].
+    ///
+    /// # Errors
+    ///
+    /// When there are no such images; the run stops.
+    fn streams(&self, _task: &TaskContext<'_>) -> Result<Vec<Stream>, Error> {
+        Ok(Vec::new())
     }
 
     /// Differentiable terms to add to the loss of this step.
@@ -60,12 +71,31 @@ pub trait RegularizerHook: Send {
         Ok(())
     }
 
-    /// Called after the last step of a task; may replace the weights that the task leaves behind.
+    /// Called after the last step of a task, with the student as it is then; may replace the weights that the task
+    /// leaves behind, which hooks before this one may have replaced already.
     ///
     /// # Errors
     ///
     /// When the rule cannot be applied; the run stops.
-    fn end_task(&mut self, _weights: &mut Weights) -> Result<(), Error> {
+    fn end_task(&mut self, _task: &TaskContext<'_>, _weights: &mut Weights) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// What [`RegularizerHook::load`] needs to go on from here; may be asked after any step and between tasks.
+    ///
+    /// # Errors
+    ///
+    /// When the state cannot be put into words.
+    fn save(&self) -> Result<State, Error> {
+        Ok(State::default())
+    }
+
+    /// Goes on from a saved state: called on a new hook, within a task after [`RegularizerHook::begin_task`].
+    ///
+    /// # Errors
+    ///
+    /// When the state does not belong to this hook.
+    fn load(&mut self, _state: &State, _past: &Past<'_>) -> Result<(), Error> {
         Ok(())
     }
 }

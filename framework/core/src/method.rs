@@ -1,8 +1,11 @@
 use burn::tensor::Tensor;
+use clf_clip::Weights;
 
 use crate::{
     capabilities::Capabilities,
+    data::Stream,
     error::Error,
+    state::{Past, State},
     step::{LossTerm, Step},
     task::{Scoring, TaskContext},
 };
@@ -11,9 +14,12 @@ use crate::{
 ///
 /// The engine owns the loop. For every task it calls, in this order:
 ///
-/// 1. [`Method::begin_task`], once;
+/// 1. [`Method::begin_task`], [`Method::parameters`] and [`Method::streams`], once;
 /// 2. [`Method::loss`], once a step. The engine adds the terms of all hooks, runs backward and the optimizer;
 /// 3. [`Method::end_task`], once.
+///
+/// Where neither the model nor parameters of its own are trained, there are no steps. [`Method::scores`] is asked in
+/// between, for test images. [`Method::save`] and [`Method::load`] carry a method from one process to the next.
 ///
 /// A method never steps an optimizer and never sees the scenario, only the current task. Most methods are a
 /// classification loss and a list of hooks in their `defaults.toml`; see [`crate::methods::Classification`].
@@ -41,7 +47,7 @@ use crate::{
 ///     name: "plain",
 ///     summary: "Fine-tuning with plain cross entropy.",
 ///     paper: "ours",
-///     defaults: "hooks = []\n[method]\n",
+///     defaults: ["hooks = []\n[method]\n"],
 ///     differences: &[],
 ///     method: Plain,
 /// }
@@ -63,6 +69,31 @@ pub trait Method: Send {
     /// When the method cannot learn this task; the run stops.
     fn begin_task(&mut self, _task: &TaskContext<'_>) -> Result<(), Error> {
         Ok(())
+    }
+
+    /// Parameters of the method's own, trained in this task beside those of the model, for example a classifier head.
+    ///
+    /// Asked for after [`Method::begin_task`]. They are in [`Step::parameter`] on the autodiff device and, at the end of
+    /// the task, in [`TaskContext::weights`]. Hooks treat them as they treat the parameters of the model.
+    ///
+    /// # Shapes
+    ///
+    /// - every value: `[length]`, on [`TaskContext::device`]
+    ///
+    /// # Errors
+    ///
+    /// When they cannot be made; the run stops.
+    fn parameters(&self, _task: &TaskContext<'_>) -> Result<Weights, Error> {
+        Ok(Weights::default())
+    }
+
+    /// Images that come along with those of the task, asked for after [`Method::begin_task`].
+    ///
+    /// # Errors
+    ///
+    /// When there are no such images; the run stops.
+    fn streams(&self, _task: &TaskContext<'_>) -> Result<Vec<Stream>, Error> {
+        Ok(Vec::new())
     }
 
     /// The named terms of this step's loss.
@@ -92,5 +123,23 @@ pub trait Method: Send {
     /// When the scores cannot be computed; the run stops.
     fn scores(&self, scoring: &Scoring<'_>) -> Result<Tensor<2>, Error> {
         Ok(scoring.cosine_scores())
+    }
+
+    /// What [`Method::load`] needs to go on from here; may be asked after any step and between tasks.
+    ///
+    /// # Errors
+    ///
+    /// When the state cannot be put into words.
+    fn save(&self) -> Result<State, Error> {
+        Ok(State::default())
+    }
+
+    /// Goes on from a saved state: called on a new method, within a task after [`Method::begin_task`].
+    ///
+    /// # Errors
+    ///
+    /// When the state does not belong to this method.
+    fn load(&mut self, _state: &State, _past: &Past<'_>) -> Result<(), Error> {
+        Ok(())
     }
 }

@@ -30,8 +30,9 @@ pub struct MethodEntry {
     pub summary: &'static str,
     /// Where it comes from.
     pub paper: &'static str,
-    /// Default configuration as TOML: `hooks`, `[method]`, `[hook.NAME]`, `[train]` and `[when.PROCEDURE]`.
-    pub defaults: &'static str,
+    /// Default configuration as TOML, in layers of which later ones win: `hooks`, `[method]`, `[hook.NAME]`, `[train]`, the
+    /// same under `[when.PROCEDURE]`, and all of it under `[as-published]` for `compat = "reference"`.
+    pub defaults: &'static [&'static str],
     /// Differences from the published code.
     pub differences: &'static [Difference],
     /// Builds it from its `[method]` table.
@@ -167,14 +168,14 @@ pub fn open_dataset(locator: &str, base: &Path, data_root: &Path) -> Result<Arc<
 /// Registers a [`Method`]; the type implements [`serde::Deserialize`] for its `[method]` table.
 #[macro_export]
 macro_rules! register_method {
-    (name: $name:expr, summary: $summary:expr, paper: $paper:expr, defaults: $defaults:expr,
+    (name: $name:expr, summary: $summary:expr, paper: $paper:expr, defaults: [$($defaults:expr),+ $(,)?],
      differences: $differences:expr, method: $type:ty $(,)?) => {
         $crate::inventory::submit! {
             $crate::registry::MethodEntry {
                 name: $name,
                 summary: $summary,
                 paper: $paper,
-                defaults: $defaults,
+                defaults: &[$($defaults),+],
                 differences: $differences,
                 build: |table| Ok(Box::new($crate::erased_serde::deserialize::<$type>(table)?)),
             }

@@ -35,6 +35,7 @@ pub struct ScenarioHead {
     pub reference_images: bool,
     /// Whether there are reference texts.
     pub reference_texts: bool,
-    /// Settings that the scenario brings: `[train]`, `[eval]` and, under `[methods.NAME]`, those of single methods.
+    /// Settings that the scenario brings: `[train]`, `[eval]`, `[hook.NAME]` and, under `[methods.NAME]`, those of single
+    /// methods.
     pub settings: toml::Table,
 }

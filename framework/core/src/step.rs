@@ -2,8 +2,10 @@
 
 use std::cell::OnceCell;
 
-use burn::tensor::{Int, Tensor};
-use clf_clip::{Clip, TokenBatch};
+use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
+use clf_clip::{Clip, TokenBatch, Weights};
+
+use crate::{data::Augment, random::Key};
 
 /// A named part of the loss.
 #[derive(Debug, Clone)]
@@ -29,74 +31,77 @@ impl LossTerm {
     }
 }
 
-/// What a method and its hooks see of one training step.
-///
-/// Features are computed when they are first asked for and shared by everyone who asks. Reference images go through
-/// the image tower together with the task's images.
-pub struct Step<'a> {
-    model: &'a Clip,
-    class_texts: &'a TokenBatch,
-    images: Tensor<4>,
-    labels: Tensor<1, Int>,
-    reference: Option<Tensor<4>>,
-    image_features: OnceCell<(Tensor<2>, Option<Tensor<2>>)>,
-    text_features: OnceCell<Tensor<2>>,
+/// Images on the device, and which they are.
+#[derive(Debug, Clone)]
+pub struct ImageBatch {
+    /// Normalised pixels, `[batch, 3, size, size]`.
+    pub images: Tensor<4>,
+    /// Labels within their task; empty for data without classes.
+    pub labels: Vec<usize>,
+    /// Positions in the set that they come from.
+    pub indices: Vec<usize>,
+    /// Random part of their transform; without one, an index always stands for the same pixels.
+    pub augment: Augment,
 }
 
-impl<'a> Step<'a> {
-    /// # Shapes
-    ///
-    /// - `images`: `[batch, 3, size, size]`
-    /// - `labels`: `[batch]`
-    /// - `reference`: `[reference batch, 3, size, size]`
-    pub(crate) fn new(
-        model: &'a Clip,
-        class_texts: &'a TokenBatch,
-        images: Tensor<4>,
-        labels: Tensor<1, Int>,
-        reference: Option<Tensor<4>>,
-    ) -> Self {
-        Self {
-            model,
-            class_texts,
-            images,
-            labels,
-            reference,
-            image_features: OnceCell::new(),
-            text_features: OnceCell::new(),
-        }
-    }
+/// The batch of a [`Stream`](crate::data::Stream).
+#[derive(Debug, Clone)]
+pub struct StreamBatch {
+    /// Name of the stream.
+    pub name: &'static str,
+    /// Its images.
+    pub batch: ImageBatch,
+}
 
+/// What a method and its hooks see of one training step.
+///
+/// Features are computed when they are first asked for and shared by everyone who asks. The images of all streams go
+/// through the image tower together with the task's images.
+pub struct Step<'a> {
+    pub(crate) model: &'a Clip,
+    pub(crate) class_texts: &'a TokenBatch,
+    pub(crate) batch: ImageBatch,
+    pub(crate) streams: Vec<StreamBatch>,
+    pub(crate) parameters: &'a Weights,
+    pub(crate) iteration: usize,
+    pub(crate) key: Key,
+    pub(crate) image_features: OnceCell<Vec<Tensor<2>>>,
+    pub(crate) text_features: OnceCell<Tensor<2>>,
+}
+
+impl Step<'_> {
     /// The student, on the autodiff device.
     pub fn model(&self) -> &Clip {
         self.model
     }
 
-    /// Normalised pixels of the task's images.
-    ///
-    /// # Shapes
-    ///
-    /// - output: `[batch, 3, size, size]`
-    pub fn images(&self) -> Tensor<4> {
-        self.images.clone()
+    /// 0-based iteration within the task.
+    pub fn iteration(&self) -> usize {
+        self.iteration
     }
 
-    /// Labels within the task, 0-based.
+    /// Seed, task and iteration: what randomness of this step is drawn for.
+    pub fn key(&self) -> Key {
+        self.key
+    }
+
+    /// The task's images.
+    pub fn batch(&self) -> &ImageBatch {
+        &self.batch
+    }
+
+    /// Labels of the task's images within the task, 0-based.
     ///
     /// # Shapes
     ///
     /// - output: `[batch]`
     pub fn labels(&self) -> Tensor<1, Int> {
-        self.labels.clone()
+        labels(&self.batch.labels, &self.batch.images.device())
     }
 
-    /// Normalised pixels of the reference images, if the method or a hook asked for them in its capabilities.
-    ///
-    /// # Shapes
-    ///
-    /// - output: `[reference batch, 3, size, size]`
-    pub fn reference_images(&self) -> Option<Tensor<4>> {
-        self.reference.clone()
+    /// The images of the stream called `name`, if somebody asked for it and it is not empty.
+    pub fn stream(&self, name: &str) -> Option<&ImageBatch> {
+        self.streams.iter().find(|stream| stream.name == name).map(|stream| &stream.batch)
     }
 
     /// Unit features of the task's images, from the student.
@@ -105,16 +110,17 @@ impl<'a> Step<'a> {
     ///
     /// - output: `[batch, embed]`
     pub fn image_features(&self) -> Tensor<2> {
-        self.all_image_features().0.clone()
+        self.all_image_features()[0].clone()
     }
 
-    /// Unit features of the reference images, from the student.
+    /// Unit features of the images of the stream called `name`, from the student.
     ///
     /// # Shapes
     ///
-    /// - output: `[reference batch, embed]`
-    pub fn reference_features(&self) -> Option<Tensor<2>> {
-        self.all_image_features().1.clone()
+    /// - output: `[stream batch, embed]`
+    pub fn stream_features(&self, name: &str) -> Option<Tensor<2>> {
+        let at = self.streams.iter().position(|stream| stream.name == name)?;
+        Some(self.all_image_features()[at + 1].clone())
     }
 
     /// Unit features of the training prompt of every class of the task, from the student.
@@ -144,14 +150,50 @@ impl<'a> Step<'a> {
         cosines * self.model.scale()
     }
 
-    fn all_image_features(&self) -> &(Tensor<2>, Option<Tensor<2>>) {
+    /// A parameter of the method's own, on the autodiff device.
+    ///
+    /// # Shapes
+    ///
+    /// - output: `[length]`, as it was given by [`Method::parameters`](crate::Method::parameters)
+    pub fn parameter(&self, name: &str) -> Option<Tensor<1>> {
+        self.parameters.get(name).cloned()
+    }
+
+    /// Features of the task's images, then those of every stream; the batches go through the tower as one.
+    fn all_image_features(&self) -> &[Tensor<2>] {
         self.image_features.get_or_init(|| {
-            let Some(reference) = &self.reference else {
-                return (self.model.encode_images(self.images.clone()), None);
+            let batches: Vec<&ImageBatch> =
+                std::iter::once(&self.batch).chain(self.streams.iter().map(|stream| &stream.batch)).collect();
+            let images = batches.iter().map(|batch| batch.images.clone()).collect();
+            let features = self.model.encode_images(Tensor::cat(images, 0));
+            let mut first = 0;
+            let mut part = |batch: &&ImageBatch| {
+                let count = batch.indices.len();
+                first += count;
+                features.clone().narrow(0, first - count, count)
             };
-            let (batch, references) = (self.images.dims()[0], reference.dims()[0]);
-            let features = self.model.encode_images(Tensor::cat(vec![self.images.clone(), reference.clone()], 0));
-            (features.clone().narrow(0, 0, batch), Some(features.narrow(0, batch, references)))
+            batches.iter().map(&mut part).collect()
         })
     }
+}
+
+/// 0-based labels on the device.
+///
+/// # Shapes
+///
+/// - output: `[labels]`
+pub fn labels(labels: &[usize], device: &Device) -> Tensor<1, Int> {
+    let data: Vec<i32> = labels.iter().map(|label| *label as i32).collect();
+    Tensor::from_data(TensorData::new(data, [labels.len()]), device)
+}
+
+/// Parameters of a method's own, ready to collect gradients.
+pub(crate) fn tracked(parameters: &Weights) -> Weights {
+    parameters.map(|value| value.clone().autodiff().require_grad())
+}
+
+/// Moves the gradients of `tracked` parameters out of `gradients`; parameters without one are left out.
+pub(crate) fn gradients_of(tracked: &Weights, gradients: &mut Gradients) -> Weights {
+    let gradient = |(name, value): (&_, &Tensor<1>)| Some((std::sync::Arc::clone(name), value.grad_remove(gradients)?));
+    tracked.iter().filter_map(gradient).collect()
 }

@@ -3,12 +3,14 @@
 use std::{cell::LazyCell, sync::Arc};
 
 use burn::tensor::{Device, Tensor};
-use clf_clip::{Clip, TextConfig, TokenBatch, Tokenizer};
+use clf_clip::{Clip, TextConfig, TokenBatch, Tokenizer, Weights, unit};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    data::{BatchOrder, Samples},
+    data::{Augment, BatchOrder, Concat, Samples, Stream, Subset},
+    engine::TrainSettings,
     error::Error,
+    random::Key,
 };
 
 /// Factor on cosines at evaluation (CLIP's zero-shot classifier).
@@ -81,11 +83,38 @@ pub struct Task {
     pub test: Arc<dyn Samples>,
     /// Order of the training images.
     pub order: BatchOrder,
+    /// Order of the same images where they serve as reference images as well.
+    pub reference_order: BatchOrder,
     /// Settings of this task alone.
     pub settings: TaskSettings,
 }
 
 impl Task {
+    /// All of `tasks` as one task over all their classes, in order.
+    pub fn joint(tasks: &[Self]) -> Self {
+        let all = |part: fn(&Self) -> &Arc<dyn Samples>| -> Arc<dyn Samples> {
+            let mut first = 0;
+            let shifted = tasks.iter().map(|task| {
+                first += task.class_names.len();
+                let indices: Vec<usize> = (0..part(task).len()).collect();
+                let subset = Subset::of_indices(part(task).clone(), &indices);
+                Arc::new(subset.with_labels_from(first - task.class_names.len())) as Arc<dyn Samples>
+            });
+            Arc::new(Concat::new(shifted.collect()))
+        };
+        Self {
+            name: "all tasks".to_owned(),
+            class_names: tasks.iter().flat_map(|task| task.class_names.clone()).collect(),
+            train_prompts: tasks.iter().flat_map(|task| task.train_prompts.clone()).collect(),
+            eval_prompts: tasks.iter().flat_map(|task| task.eval_prompts.clone()).collect(),
+            train: all(|task| &task.train),
+            test: all(|task| &task.test),
+            order: BatchOrder::Shuffled,
+            reference_order: BatchOrder::Shuffled,
+            settings: TaskSettings::default(),
+        }
+    }
+
     /// Refuses data that cannot be learned or scored.
     ///
     /// # Errors
@@ -118,6 +147,8 @@ pub struct Reference {
     pub name: String,
     /// Reference images; labels are ignored.
     pub images: Option<Arc<dyn Samples>>,
+    /// Training prompts of the classes of the reference images; empty where there are no classes.
+    pub class_prompts: Vec<Prompt>,
     /// Reference texts; need not belong to the images.
     pub texts: Vec<Prompt>,
     /// Order of the reference images. It is the same in every task, as in the original.
@@ -132,12 +163,75 @@ pub struct TaskContext<'a> {
     pub task: &'a Task,
     /// The student as the task finds it (or leaves it), outside of autodiff.
     pub student: &'a Clip,
+    /// Its weights, and behind them the parameters of the method's own.
+    pub weights: &'a Weights,
     /// The untouched model.
     pub zero_shot: &'a Clip,
-    /// The scenario's reference texts, tokenised; empty when it has none.
-    pub reference_texts: &'a [Vec<u32>],
+    /// Data outside of all tasks, where the scenario has any.
+    pub reference: Option<&'a Reference>,
+    /// How the task is trained.
+    pub settings: &'a TrainSettings,
+    /// Seed of the run.
+    pub seed: u64,
     /// Where tensors live, without autodiff.
     pub device: &'a Device,
+}
+
+impl TaskContext<'_> {
+    /// What randomness of this task is drawn for.
+    pub fn key(&self) -> Key {
+        Key { seed: self.seed, task: self.task_id as u64, ..Key::default() }
+    }
+
+    /// The training prompt of every class, tokenised.
+    ///
+    /// # Errors
+    ///
+    /// When a prompt cannot be tokenised.
+    pub fn class_tokens(&self) -> Result<Vec<Vec<u32>>, Error> {
+        self.tokenise(&self.task.train_prompts)
+    }
+
+    /// Token ids of `prompts` for this model.
+    ///
+    /// # Errors
+    ///
+    /// When a prompt cannot be tokenised.
+    pub fn tokenise(&self, prompts: &[Prompt]) -> Result<Vec<Vec<u32>>, Error> {
+        tokenise(prompts, &self.student.config().text)
+    }
+
+    /// The scenario's reference images under the test transform, in an order that is the same in every task (as in the
+    /// original, where every task is a process with the same seed).
+    ///
+    /// # Errors
+    ///
+    /// When the scenario has none.
+    pub fn reference_stream(&self) -> Result<Stream, Error> {
+        let reference = self.reference.and_then(|reference| Some((reference.images.clone()?, &reference.order)));
+        let (samples, order) =
+            reference.ok_or_else(|| Error::config("reference images", "the scenario has no reference images"))?;
+        Ok(Stream {
+            name: Stream::REFERENCE,
+            samples,
+            order: order.clone(),
+            batch_size: self.settings.reference_batch_size,
+            augment: Augment::None,
+            key: Key { seed: self.seed, ..Key::default() },
+        })
+    }
+
+    /// The task's own training images in an order of their own.
+    pub fn current_stream(&self, augment: Augment) -> Stream {
+        Stream {
+            name: Stream::CURRENT,
+            samples: self.task.train.clone(),
+            order: self.task.reference_order.clone(),
+            batch_size: self.settings.reference_batch_size,
+            augment,
+            key: self.key(),
+        }
+    }
 }
 
 /// Texts encoded at once when no gradient is needed.
@@ -152,6 +246,15 @@ pub fn encode_texts_in_chunks(model: &Clip, texts: &[Vec<u32>]) -> Tensor<2> {
     Tensor::cat(texts.chunks(TEXT_CHUNK).map(|chunk| model.encode_texts(&TokenBatch::new(chunk))).collect(), 0)
 }
 
+/// Classes of one task among those that compete for a test image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Candidates {
+    /// 0-based task.
+    pub task: usize,
+    /// Number of its classes.
+    pub classes: usize,
+}
+
 /// What a method sees of a batch of test images.
 pub struct Scoring<'a> {
     /// The model under test, outside of autodiff.
@@ -160,6 +263,8 @@ pub struct Scoring<'a> {
     pub image_features: Tensor<2>,
     /// Unit features of the candidate classes, averaged over templates, `[classes, embed]`.
     pub classifier: Tensor<2>,
+    /// The tasks that the candidate classes come from, in the order of the classifier's rows.
+    pub candidates: &'a [Candidates],
 }
 
 impl Scoring<'_> {
@@ -171,4 +276,26 @@ impl Scoring<'_> {
     pub fn cosine_scores(&self) -> Tensor<2> {
         self.image_features.clone().matmul(self.classifier.clone().transpose()) * EVALUATION_SCALE
     }
+}
+
+/// The zero-shot classifier: unit features of each prompt, averaged over templates, of length one again.
+///
+/// # Shapes
+///
+/// - `prompts`: `[classes][templates]`
+/// - output: `[classes, embed]`
+///
+/// # Errors
+///
+/// When a prompt cannot be tokenised.
+pub fn zero_shot_classifier(model: &Clip, prompts: &[Vec<Prompt>]) -> Result<Tensor<2>, Error> {
+    let all: Vec<Prompt> = prompts.iter().flatten().cloned().collect();
+    let features = encode_texts_in_chunks(model, &tokenise(&all, &model.config().text)?);
+    let mut first = 0;
+    let mut classes = Vec::with_capacity(prompts.len());
+    for templates in prompts {
+        classes.push(features.clone().narrow(0, first, templates.len()).mean_dim(0));
+        first += templates.len();
+    }
+    Ok(unit(Tensor::cat(classes, 0)))
 }

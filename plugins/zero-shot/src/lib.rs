@@ -14,7 +14,7 @@ impl Method for ZeroShot {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { trains: Trains::Nothing, ..Capabilities::default() }
+        Capabilities { trains: Trains::Nothing, fixed: true, ..Capabilities::default() }
     }
 
     fn loss(&mut self, _step: &Step<'_>) -> Result<Vec<LossTerm>, Error> {
@@ -26,7 +26,7 @@ clf_core::register_method! {
     name: "zero-shot",
     summary: "The untouched model, never trained.",
     paper: "Radford et al. 2021, arXiv 2103.00020",
-    defaults: "hooks = []\n[method]\n",
+    defaults: ["hooks = []\n[method]\n"],
     differences: &[],
     method: ZeroShot,
 }

@@ -30,7 +30,7 @@ pub fn eval(arguments: &EvalArguments) -> Result<(), Error> {
     tasks.iter().try_for_each(Task::check)?;
     let counts: Vec<usize> = tasks.iter().map(|task| task.test.len()).collect();
     let mut meter = Meter::new(format!("scoring {}", scenario.name()), counts.iter().sum::<usize>() as u64);
-    let evaluator = Evaluator { scenario: &*scenario, settings: &settings, method: &*method };
+    let evaluator = Evaluator { scenario: &*scenario, settings: &settings, method: &*method, seed: config.seed()? };
     let row = evaluator.row(&clip, tasks.len(), |images| {
         meter.advance(images as u64, || "images".to_owned());
         Ok(())

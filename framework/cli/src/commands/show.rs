@@ -10,18 +10,18 @@ use crate::arguments::{ShowArguments, Shown};
 /// `clf show`.
 pub fn show(arguments: &ShowArguments) -> Result<(), Error> {
     let name = &arguments.name;
-    let (summary, paper, differences, toml): (_, _, &[&str], _) = match arguments.kind {
+    let (summary, paper, differences, toml): (_, _, &[&str], String) = match arguments.kind {
         Shown::Method => {
             let entry = registry::find::<MethodEntry>(name)?;
-            (entry.summary, entry.paper, entry.differences, entry.defaults)
+            (entry.summary, entry.paper, entry.differences, entry.defaults.join("\n"))
         }
         Shown::Hook => {
             let entry = registry::find::<HookEntry>(name)?;
-            (entry.summary, entry.paper, &[], entry.defaults)
+            (entry.summary, entry.paper, &[], entry.defaults.to_owned())
         }
         Shown::Scenario => {
             let entry = registry::find::<ScenarioEntry>(name)?;
-            (entry.summary, "", &[], entry.toml)
+            (entry.summary, "", &[], entry.toml.to_owned())
         }
     };
     if arguments.json {

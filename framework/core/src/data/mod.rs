@@ -4,8 +4,12 @@ mod concat;
 mod dataset;
 mod loader;
 mod order;
+mod stream;
+mod subset;
 
 pub use concat::Concat;
 pub use dataset::{Dataset, DatasetError, DatasetInfo, Samples, Split};
 pub use loader::{Augment, HostBatch, Loader, Transform, load_batch};
 pub use order::BatchOrder;
+pub use stream::Stream;
+pub use subset::Subset;

@@ -1,15 +1,21 @@
 use std::{cell::OnceCell, ops::Range, sync::atomic::Ordering};
 
 use burn::tensor::Tensor;
-use clf_clip::{Clip, unit};
+use clf_clip::Clip;
 
-use super::{observer::Event, run::Run, settings::EvalSettings, train::pixels};
+use super::{
+    observer::Event,
+    run::Run,
+    settings::{EvalSettings, EvalTransform},
+    train::pixels,
+};
 use crate::{
-    data::{Loader, Transform},
+    data::{Augment, Loader, Transform},
     error::Error,
     method::Method,
+    random::Key,
     scenario::Scenario,
-    task::{Prompt, Scoring, Task, encode_texts_in_chunks, tokenise},
+    task::{Candidates, Scoring, Task, zero_shot_classifier},
 };
 
 /// Labels and predictions of one test set.
@@ -59,6 +65,8 @@ pub struct Evaluator<'a> {
     pub settings: &'a EvalSettings,
     /// Turns features into class scores.
     pub method: &'a dyn Method,
+    /// Seed of random crops, if the settings ask for them.
+    pub seed: u64,
 }
 
 impl Evaluator<'_> {
@@ -124,6 +132,8 @@ impl Evaluator<'_> {
         let tasks = self.scenario.tasks();
         let first_class = tasks[candidates.start..task].iter().map(|task| task.class_names.len()).sum();
         let mut parts = Vec::with_capacity(candidates.len());
+        let of_task = |task| Candidates { task, classes: tasks[task].class_names.len() };
+        let candidate_tasks = candidates.clone().map(of_task).collect();
         for id in candidates {
             let part = match classifiers[id].get() {
                 Some(part) => part.clone(),
@@ -132,7 +142,16 @@ impl Evaluator<'_> {
             parts.push(classifiers[id].get_or_init(|| part).clone());
         }
         let predictions = Predictions { task, labels: Vec::new(), predicted: Vec::new() };
-        Ok(CandidateSet { first_class, classifier: Tensor::cat(parts, 0), predictions })
+        Ok(CandidateSet { first_class, candidates: candidate_tasks, classifier: Tensor::cat(parts, 0), predictions })
+    }
+
+    fn transform(&self, size: usize) -> Transform {
+        match self.settings.transform {
+            EvalTransform::Test => Transform::test(size),
+            EvalTransform::Train => {
+                Transform { size, augment: Augment::RandomResizedCrop, key: Key { seed: self.seed, ..Key::default() } }
+            }
+        }
     }
 
     /// Scores the test images of a task against every candidate set.
@@ -146,12 +165,12 @@ impl Evaluator<'_> {
         let (size, device) = (model.config().vision.image_size, model.device());
         let indices: Vec<usize> = (0..task.test.len()).collect();
         let batches: Vec<_> = indices.chunks(self.settings.batch_size).map(|batch| (0, batch.to_vec())).collect();
-        for batch in Loader::start(task.test.clone(), batches, Transform::test(size)) {
+        for batch in Loader::start(task.test.clone(), batches, self.transform(size)) {
             let batch = batch?;
             let image_features = model.encode_images(pixels(&batch, size, &device));
             for (_, set) in sets.iter_mut() {
-                let classifier = set.classifier.clone();
-                let scoring = Scoring { model, image_features: image_features.clone(), classifier };
+                let (classifier, candidates) = (set.classifier.clone(), &*set.candidates);
+                let scoring = Scoring { model, image_features: image_features.clone(), classifier, candidates };
                 let best = self.method.scores(&scoring)?.argmax(1);
                 let best = best.try_into_vec_as::<i32>().map_err(|error| Error::Device(error.to_string()))?;
                 set.predictions.predicted.extend(best.into_iter().map(|class| class as usize));
@@ -171,31 +190,10 @@ impl Evaluator<'_> {
 struct CandidateSet {
     /// Position of the task's first class among the candidates.
     first_class: usize,
+    candidates: Vec<Candidates>,
     /// Unit rows, `[classes, embed]`.
     classifier: Tensor<2>,
     predictions: Predictions,
-}
-
-/// The zero-shot classifier: unit features of each prompt, averaged over templates, of length one again.
-///
-/// # Shapes
-///
-/// - `prompts`: `[classes][templates]`
-/// - output: `[classes, embed]`
-///
-/// # Errors
-///
-/// When a prompt cannot be tokenised.
-pub(super) fn zero_shot_classifier(model: &Clip, prompts: &[Vec<Prompt>]) -> Result<Tensor<2>, Error> {
-    let all: Vec<Prompt> = prompts.iter().flatten().cloned().collect();
-    let features = encode_texts_in_chunks(model, &tokenise(&all, &model.config().text)?);
-    let mut first = 0;
-    let mut classes = Vec::with_capacity(prompts.len());
-    for templates in prompts {
-        classes.push(features.clone().narrow(0, first, templates.len()).mean_dim(0));
-        first += templates.len();
-    }
-    Ok(unit(Tensor::cat(classes, 0)))
 }
 
 impl Run<'_> {
@@ -205,7 +203,8 @@ impl Run<'_> {
         let tasks = self.scenario.tasks().iter().enumerate();
         let images = tasks.filter(|(id, _)| scored(*id)).map(|(_, task)| task.test.len()).sum();
         self.emit(&Event::EvaluationStarted { learned: learned.start, images })?;
-        let evaluator = Evaluator { scenario: self.scenario, settings: &self.eval, method: &*self.method };
+        let evaluator =
+            Evaluator { scenario: self.scenario, settings: &self.eval, method: &*self.method, seed: self.seed };
         let (observers, stop, task) = (&mut self.observers, &self.stop, learned.start);
         evaluator.rows(model, learned, |images| {
             if stop.load(Ordering::Relaxed) {

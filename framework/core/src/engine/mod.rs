@@ -15,4 +15,5 @@ pub use optimizer::AdamW;
 pub use pretrain::{Pairs, Pretrain, PretrainRecord};
 pub use run::{Outcome, Run, TaskSettingsRule};
 pub use schedule::Schedule;
-pub use settings::{EvalSettings, TrainSettings};
+pub use settings::{EvalSettings, EvalTransform, TrainSettings};
+pub(crate) use train::pixels;

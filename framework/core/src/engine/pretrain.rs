@@ -96,7 +96,7 @@ impl Pretrain<'_> {
             let texts = model.encode_texts(&TokenBatch::new(&texts));
             let loss = contrastive(images, texts, model.logit_scale.val());
 
-            let gradients = Weights::gradients_of(&model, loss.backward());
+            let gradients = Weights::gradients_of(&model, &mut loss.backward());
             let lr = schedule.at(step);
             weights = clamp_scale(&optimizer.step(&weights, &gradients, lr));
             model = weights.clone().load_into(model);

@@ -1,17 +1,22 @@
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use burn::tensor::Device;
 use clf_clip::{Clip, Weights};
 
 use super::{
+    evaluate::Row,
     observer::{Event, Observer},
     settings::{EvalSettings, TrainSettings},
+    train::Border,
 };
 use crate::{
-    capabilities::{Capabilities, Trains},
+    capabilities::Capabilities,
     config::Config,
     error::Error,
     hook::RegularizerHook,
@@ -19,7 +24,8 @@ use crate::{
     metrics::AccuracyMatrix,
     registry::MethodEntry,
     scenario::Scenario,
-    task::{Task, tokenise},
+    state::{Past, State},
+    task::Task,
 };
 
 /// A method on a scenario, ready to be executed.
@@ -32,12 +38,16 @@ pub struct Run<'a> {
     task_settings: TaskSettingsRule,
     pub(super) eval: EvalSettings,
     pub(super) zero_shot: Clip,
-    pub(super) reference_texts: Vec<Vec<u32>>,
     pub(super) device: Device,
+    entry: &'a MethodEntry,
+    config: Config,
     /// Who watches.
     pub observers: Vec<&'a mut dyn Observer>,
     /// Set to stop at the next step.
     pub stop: Arc<AtomicBool>,
+    /// Puts new objects, with the saved state of the old ones, in place of the method and its hooks after this iteration
+    /// of every task and between tasks. Nothing may change by it.
+    pub rebuild_after: Option<usize>,
 }
 
 /// Which settings of single tasks give way to those of the run.
@@ -56,6 +66,8 @@ pub struct Outcome {
     pub matrix: AccuracyMatrix,
     /// The final weights.
     pub weights: Weights,
+    /// States of the method and its hooks, by `method` and `hook.NAME`.
+    pub states: BTreeMap<String, State>,
 }
 
 impl<'a> Run<'a> {
@@ -65,7 +77,7 @@ impl<'a> Run<'a> {
     ///
     /// When a setting has the wrong type or cannot be used, or when data of the scenario cannot.
     pub fn new(
-        method: &MethodEntry,
+        method: &'a MethodEntry,
         scenario: &'a dyn Scenario,
         config: &Config,
         zero_shot: Clip,
@@ -80,9 +92,11 @@ impl<'a> Run<'a> {
             eval: config.eval()?,
             device: zero_shot.device(),
             zero_shot,
-            reference_texts: Vec::new(),
+            entry: method,
+            config: config.clone(),
             observers: Vec::new(),
             stop: Arc::default(),
+            rebuild_after: None,
         };
         run.check()?;
         Ok(run)
@@ -99,28 +113,82 @@ impl<'a> Run<'a> {
     ///
     /// When data cannot be read, a value is not finite, an observer fails or the user stops the run.
     pub fn execute(mut self, start: Weights) -> Result<Outcome, Error> {
-        self.tokenise_reference()?;
         let scenario = self.scenario;
-        let names = scenario.tasks().iter().map(|task| task.name.clone()).collect();
-        let counts = scenario.tasks().iter().map(|task| task.test.len()).collect();
+        let tasks = scenario.tasks();
+        let names = tasks.iter().map(|task| task.name.clone()).collect();
+        let counts = tasks.iter().map(|task| task.test.len()).collect();
         let mut matrix = AccuracyMatrix::new(names, counts);
 
-        let untouched = self.evaluate(&self.zero_shot.clone(), 0..scenario.tasks().len() + 1)?;
+        let untouched = self.evaluate(&self.zero_shot.clone(), 0..tasks.len() + 1)?;
         self.emit(&Event::Untouched(&untouched))?;
         let mut student = start.load_into(self.zero_shot.clone());
-        let trains = self.capabilities().trains != Trains::Nothing;
+        let Capabilities { joint, fixed, .. } = self.capabilities();
         for (learned, untouched) in untouched.into_iter().enumerate() {
-            let row = match learned.checked_sub(1).filter(|_| trains) {
+            let row = match learned.checked_sub(1).filter(|_| !fixed) {
                 None => untouched,
+                // The tasks before the last one have no rows of their own: nothing is learned before all is.
+                Some(_) if joint && learned < tasks.len() => Row { learned, predictions: Vec::new() },
+                Some(_) if joint => {
+                    student = self.train_task(0, &Task::joint(tasks), &student)?.load_into(student);
+                    self.evaluate(&student, learned..learned + 1)?.swap_remove(0)
+                }
                 Some(task_id) => {
-                    student = self.train_task(task_id, &scenario.tasks()[task_id], &student)?.load_into(student);
+                    student = self.train_task(task_id, &tasks[task_id], &student)?.load_into(student);
+                    self.rebuild_between_tasks(learned)?;
                     self.evaluate(&student, learned..learned + 1)?.swap_remove(0)
                 }
             };
             self.emit(&Event::Evaluated(&row))?;
-            matrix.push(row.accuracies(scenario.tasks().len()));
+            matrix.push(row.accuracies(tasks.len()));
         }
-        Ok(Outcome { matrix, weights: Weights::of(&student) })
+        Ok(Outcome { matrix, weights: Weights::of(&student), states: self.save()? })
+    }
+
+    /// The states of the method and of every hook.
+    fn save(&self) -> Result<BTreeMap<String, State>, Error> {
+        let names = self.config.hooks()?;
+        let hooks = names.iter().zip(&self.hooks).map(|(name, hook)| Ok((format!("hook.{name}"), hook.save()?)));
+        std::iter::once(Ok(("method".to_owned(), self.method.save()?))).chain(hooks).collect()
+    }
+
+    /// Gives saved states to the method and the hooks; `learned` tasks, the current one included, are known.
+    fn load(&mut self, states: &BTreeMap<String, State>, learned: usize) -> Result<(), Error> {
+        let past = Past { tasks: &self.scenario.tasks()[..learned], device: &self.device };
+        let none = State::default();
+        let state = |name: &str| states.get(name).unwrap_or(&none);
+        self.method.load(state("method"), &past)?;
+        for (name, hook) in self.config.hooks()?.iter().zip(&mut self.hooks) {
+            hook.load(state(&format!("hook.{name}")), &past)?;
+        }
+        Ok(())
+    }
+
+    /// New objects in place of the method and the hooks.
+    fn rebuild(&mut self) -> Result<(), Error> {
+        self.method = self.config.build_method(self.entry)?;
+        self.hooks = self.config.build_hooks()?;
+        Ok(())
+    }
+
+    /// See [`Run::rebuild_after`].
+    pub(super) fn rebuild_if_due(&mut self, start: &Border<'_>, iteration: usize) -> Result<(), Error> {
+        if self.rebuild_after != Some(iteration) {
+            return Ok(());
+        }
+        let states = self.save()?;
+        self.rebuild()?;
+        self.begin_task(start)?;
+        self.begin_hooks(start)?;
+        self.load(&states, if self.capabilities().joint { self.scenario.tasks().len() } else { start.task_id + 1 })
+    }
+
+    fn rebuild_between_tasks(&mut self, learned: usize) -> Result<(), Error> {
+        if self.rebuild_after.is_none() {
+            return Ok(());
+        }
+        let states = self.save()?;
+        self.rebuild()?;
+        self.load(&states, learned)
     }
 
     /// Refuses settings and data with which the run could not end well.
@@ -130,8 +198,8 @@ impl<'a> Run<'a> {
             return Err(Error::config("eval.batch-size", "must be at least 1"));
         }
         let needs = self.capabilities();
-        if needs.trains == Trains::Nothing && !self.hooks.is_empty() {
-            return Err(Error::config("hooks", "the method never trains, so a hook would never run"));
+        if needs.fixed && !self.hooks.is_empty() {
+            return Err(Error::config("hooks", "the method never learns, so a hook would never run"));
         }
         for task in self.scenario.tasks() {
             self.settings_of(task)
@@ -142,13 +210,6 @@ impl<'a> Run<'a> {
         let reference = self.scenario.reference();
         if needs.reference_texts && reference.is_none_or(|reference| reference.texts.is_empty()) {
             return Err(Error::config("reference texts", "the set has neither captions nor classes"));
-        }
-        Ok(())
-    }
-
-    fn tokenise_reference(&mut self) -> Result<(), Error> {
-        if let Some(reference) = self.scenario.reference().filter(|_| self.capabilities().reference_texts) {
-            self.reference_texts = tokenise(&reference.texts, &self.zero_shot.config().text)?;
         }
         Ok(())
     }

@@ -85,4 +85,17 @@ impl TrainSettings {
 pub struct EvalSettings {
     /// Images scored at once; never changes a score.
     pub batch_size: usize,
+    /// What is done to a test image.
+    pub transform: EvalTransform,
+}
+
+/// What is done to a test image before it is scored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EvalTransform {
+    /// Resize and centre crop.
+    #[default]
+    Test,
+    /// A random training crop, as the published class-incremental code does by mistake.
+    Train,
 }

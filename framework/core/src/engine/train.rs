@@ -1,6 +1,6 @@
-use std::{collections::BTreeMap, time::Instant};
+use std::{cell::OnceCell, collections::BTreeMap, time::Instant};
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use clf_clip::{Clip, TokenBatch, Weights};
 
 use super::{
@@ -11,11 +11,12 @@ use super::{
     settings::TrainSettings,
 };
 use crate::{
-    data::{HostBatch, Loader, Transform},
+    capabilities::Trains,
+    data::{Augment, HostBatch, Loader, Stream, Transform},
     error::Error,
     random::{Key, Purpose},
-    step::{LossTerm, Step},
-    task::{Task, TaskContext, tokenise},
+    step::{self, ImageBatch, LossTerm, Step, StreamBatch},
+    task::{Reference, Task, TaskContext, tokenise},
 };
 
 impl Run<'_> {
@@ -23,33 +24,50 @@ impl Run<'_> {
     pub(super) fn train_task(&mut self, task_id: usize, task: &Task, student: &Clip) -> Result<Weights, Error> {
         let trains = self.capabilities().trains;
         let settings = self.settings_of(task);
-        let total = match settings.epochs {
-            0 => settings.steps,
-            epochs => epochs * task.order.batches_per_epoch(task.train.len(), settings.batch_size),
-        };
-        let schedule = Schedule { peak: settings.lr, warmup: settings.warmup, total };
+        let found = Weights::of(student);
+        let border = Border { task_id, task, settings: &settings, student, weights: &found };
+        let own = self.begin_task(&border)?;
+        let start = found.clone().with(own.clone());
+        let border = Border { weights: &start, ..border };
+        let mut weights = start.clone();
+        self.begin_hooks(&border)?;
+        let steps = if trains == Trains::Nothing && own.is_empty() { 0 } else { self.length(task, &settings) + 1 };
+        self.emit(&Event::TaskStarted { task_id, task, steps })?;
+        if steps == 0 {
+            return self.end_task(&border, 0);
+        }
+        let schedule = Schedule { peak: settings.lr, warmup: settings.warmup, total: steps - 1 };
         let class_texts = TokenBatch::new(&tokenise(&task.train_prompts, &student.config().text)?);
-        let mut batches = self.task_loader(task_id, task, &settings, total + 1);
-        let mut references = self.reference_loader(&settings, total + 1);
+        let mut batches = self.task_loader(task_id, task, &settings, steps);
+        let mut streams = self.open_streams(&border, steps)?;
 
-        let mut weights = Weights::of(student);
         let mut model = student.clone().for_training(|name| trains.includes(name));
+        let mut parameters = step::tracked(&own);
         let mut optimizer = AdamW::new(&settings);
-        self.begin_task(task_id, task, student)?;
-        self.emit(&Event::TaskStarted { task_id, task, steps: total + 1 })?;
-        for iteration in 0..=total {
+        for iteration in 0..steps {
             self.stop_if_asked(task_id, iteration)?;
             let started = Instant::now();
-            let batch = next(&mut batches, "training images")?;
-            let reference = references.as_mut().map(|loader| next(loader, "reference images")).transpose()?;
-            let seen = batch.indices.len() + reference.as_ref().map_or(0, |batch| batch.indices.len());
-
-            let step = self.step(&model, &class_texts, &batch, reference.as_ref());
+            let batch = self.on_device(next(&mut batches, "training images")?, settings.augment);
+            let extra = streams.iter_mut().map(|stream| self.stream_batch(stream)).collect::<Result<Vec<_>, _>>()?;
+            let seen = batch.indices.len() + extra.iter().map(|stream| stream.batch.indices.len()).sum::<usize>();
+            let step = Step {
+                model: &model,
+                class_texts: &class_texts,
+                batch,
+                streams: extra,
+                parameters: &parameters,
+                iteration,
+                key: Key { sample: iteration as u64, ..self.key(task_id) },
+                image_features: OnceCell::new(),
+                text_features: OnceCell::new(),
+            };
             let mut terms = self.method.loss(&step)?;
             for hook in &mut self.hooks {
                 terms.extend(hook.loss(&step)?);
             }
-            let mut gradients = Weights::gradients_of(&model, total_loss(&terms)?.backward());
+            let mut gradients = total_loss(&terms)?.backward();
+            let own = step::gradients_of(&parameters, &mut gradients);
+            let mut gradients = Weights::gradients_of(&model, &mut gradients).with(own);
             for hook in &mut self.hooks {
                 terms.extend(hook.gradient(&weights, &mut gradients)?);
             }
@@ -61,92 +79,126 @@ impl Run<'_> {
                 hook.after_step(iteration, &mut weights)?;
             }
             model = weights.clone().load_into(model);
+            parameters = step::tracked(&parameters.zip(&weights, |_, value| value.clone()));
+            self.rebuild_if_due(&border, iteration)?;
 
             let (loss, terms, grad_norm) = read(&terms, &gradients, task_id, iteration)?;
             let images_per_second = seen as f64 / started.elapsed().as_secs_f64();
             let record = StepRecord { task: task_id, step: iteration, loss, terms, lr, grad_norm, images_per_second };
             self.emit(&Event::Step(&record))?;
         }
-        self.end_task(task_id, task, student, &weights, total)
+        let model = weights.clone().load_into(student.clone());
+        self.end_task(&Border { student: &model, weights: &weights, ..border }, steps)
     }
 
-    fn begin_task(&mut self, task_id: usize, task: &Task, student: &Clip) -> Result<(), Error> {
-        let context = TaskContext {
-            task_id,
-            task,
-            student,
-            zero_shot: &self.zero_shot,
-            reference_texts: &self.reference_texts,
-            device: &self.device,
-        };
+    /// Tells the method that a task begins; its own parameters.
+    pub(super) fn begin_task(&mut self, border: &Border<'_>) -> Result<Weights, Error> {
+        let context = context(border, &self.zero_shot, self.scenario.reference(), self.seed, &self.device);
         self.method.begin_task(&context)?;
+        self.method.parameters(&context)
+    }
+
+    pub(super) fn begin_hooks(&mut self, border: &Border<'_>) -> Result<(), Error> {
+        let context = context(border, &self.zero_shot, self.scenario.reference(), self.seed, &self.device);
         self.hooks.iter_mut().try_for_each(|hook| hook.begin_task(&context))
     }
 
-    fn end_task(
-        &mut self,
-        task_id: usize,
-        task: &Task,
-        start: &Clip,
-        student: &Weights,
-        steps: usize,
-    ) -> Result<Weights, Error> {
-        let mut weights = student.clone();
+    fn end_task(&mut self, border: &Border<'_>, steps: usize) -> Result<Weights, Error> {
+        let mut weights = border.weights.clone();
+        let reference = self.scenario.reference();
         for hook in &mut self.hooks {
-            hook.end_task(&mut weights)?;
+            hook.end_task(&context(border, &self.zero_shot, reference, self.seed, &self.device), &mut weights)?;
         }
-        let model = weights.clone().load_into(start.clone());
-        let context = TaskContext {
-            task_id,
-            task,
-            student: &model,
-            zero_shot: &self.zero_shot,
-            reference_texts: &self.reference_texts,
-            device: &self.device,
-        };
-        self.method.end_task(&context)?;
-        check_weights(&weights, task_id, steps)?;
-        self.emit(&Event::TaskFinished { task_id, student, weights: &weights })?;
+        let model = weights.clone().load_into(border.student.clone());
+        let left = Border { student: &model, weights: &weights, ..*border };
+        self.method.end_task(&context(&left, &self.zero_shot, reference, self.seed, &self.device))?;
+        check_weights(&weights, border.task_id, steps)?;
+        self.emit(&Event::TaskFinished { task_id: border.task_id, student: border.weights, weights: &weights })?;
         Ok(weights)
     }
 
-    fn step<'a>(
-        &self,
-        model: &'a Clip,
-        class_texts: &'a TokenBatch,
-        batch: &HostBatch,
-        reference: Option<&HostBatch>,
-    ) -> Step<'a> {
-        let size = model.config().vision.image_size;
-        let labels: Vec<i32> = batch.labels.iter().map(|label| *label as i32).collect();
-        let count = labels.len();
-        let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [count]), &self.device);
-        let images = pixels(batch, size, &self.device);
-        Step::new(model, class_texts, images, labels, reference.map(|batch| pixels(batch, size, &self.device)))
+    /// Iterations of a task, without the one at rate zero.
+    fn length(&self, task: &Task, settings: &TrainSettings) -> usize {
+        let of = |task: &Task, settings: &TrainSettings| match settings.epochs {
+            0 => settings.steps,
+            epochs => epochs * task.order.batches_per_epoch(task.train.len(), settings.batch_size),
+        };
+        if !self.capabilities().joint {
+            return of(task, settings);
+        }
+        // All tasks at once take as long as one after the other.
+        self.scenario.tasks().iter().map(|task| of(task, &self.settings_of(task))).sum()
     }
 
     fn task_loader(&self, task_id: usize, task: &Task, settings: &TrainSettings, steps: usize) -> Loader {
-        let key = Key { seed: self.seed, task: task_id as u64, ..Key::default() };
+        let key = self.key(task_id);
         let batches = task.order.batches(task.train.len(), settings.batch_size, key, Purpose::TrainOrder).take(steps);
         let size = self.zero_shot.config().vision.image_size;
         Loader::start(task.train.clone(), batches, Transform { size, augment: settings.augment, key })
     }
 
-    fn reference_loader(&self, settings: &TrainSettings, steps: usize) -> Option<Loader> {
-        let reference = self.scenario.reference().filter(|_| self.capabilities().reference_images)?;
-        let images = reference.images.clone()?;
-        // The key has no task: every task sees the reference images in the same order, as in the original.
-        let key = Key { seed: self.seed, ..Key::default() };
-        let size = settings.reference_batch_size;
-        let batches = reference.order.batches(images.len(), size, key, Purpose::ReferenceOrder).take(steps);
-        Some(Loader::start(images, batches, Transform::test(self.zero_shot.config().vision.image_size)))
+    /// The streams that the method and its hooks ask for, each name once.
+    fn open_streams(&self, border: &Border<'_>, steps: usize) -> Result<Vec<OpenStream>, Error> {
+        let context = context(border, &self.zero_shot, self.scenario.reference(), self.seed, &self.device);
+        let mut wanted = self.method.streams(&context)?;
+        for hook in &self.hooks {
+            wanted.extend(hook.streams(&context)?);
+        }
+        let mut open: Vec<OpenStream> = Vec::new();
+        for stream in wanted {
+            if !stream.samples.is_empty() && open.iter().all(|earlier| earlier.stream.name != stream.name) {
+                let loader = stream.start(steps, self.zero_shot.config().vision.image_size);
+                open.push(OpenStream { stream, loader });
+            }
+        }
+        Ok(open)
     }
+
+    fn stream_batch(&self, open: &mut OpenStream) -> Result<StreamBatch, Error> {
+        let batch = next(&mut open.loader, &format!("{} images", open.stream.name))?;
+        Ok(StreamBatch { name: open.stream.name, batch: self.on_device(batch, open.stream.augment) })
+    }
+
+    fn on_device(&self, batch: HostBatch, augment: Augment) -> ImageBatch {
+        let images = pixels(&batch, self.zero_shot.config().vision.image_size, &self.device);
+        ImageBatch { images, labels: batch.labels, indices: batch.indices, augment }
+    }
+
+    fn key(&self, task_id: usize) -> Key {
+        Key { seed: self.seed, task: task_id as u64, ..Key::default() }
+    }
+}
+
+/// A task and the weights at one of its ends.
+#[derive(Clone, Copy)]
+pub(super) struct Border<'a> {
+    pub task_id: usize,
+    pub task: &'a Task,
+    pub settings: &'a TrainSettings,
+    pub student: &'a Clip,
+    pub weights: &'a Weights,
+}
+
+fn context<'a>(
+    border: &Border<'a>,
+    zero_shot: &'a Clip,
+    reference: Option<&'a Reference>,
+    seed: u64,
+    device: &'a Device,
+) -> TaskContext<'a> {
+    let Border { task_id, task, settings, student, weights } = *border;
+    TaskContext { task_id, task, student, weights, zero_shot, reference, settings, seed, device }
+}
+
+struct OpenStream {
+    stream: Stream,
+    loader: Loader,
 }
 
 /// # Shapes
 ///
 /// - output: `[batch, 3, size, size]`
-pub(super) fn pixels(batch: &HostBatch, size: usize, device: &Device) -> Tensor<4> {
+pub(crate) fn pixels(batch: &HostBatch, size: usize, device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(batch.pixels.clone(), [batch.indices.len(), 3, size, size]), device)
 }
 

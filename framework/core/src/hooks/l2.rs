@@ -22,7 +22,7 @@ impl RegularizerHook for L2 {
     }
 
     fn begin_task(&mut self, task: &TaskContext<'_>) -> Result<(), Error> {
-        self.start = Weights::of(task.student);
+        self.start = task.weights.clone();
         Ok(())
     }
 

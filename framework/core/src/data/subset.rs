@@ -1,11 +1,10 @@
 use std::sync::Arc;
 
-use clf_core::{
-    data::{DatasetError, Samples},
-    image::DynamicImage,
-};
+use image::DynamicImage;
 
-/// Some samples of a set: those of some classes, with labels counted anew, or those that have an image.
+use super::dataset::{DatasetError, Samples};
+
+/// Some samples of a set: those of some classes, with labels counted anew, those that have an image, or a selection.
 pub struct Subset {
     samples: Arc<dyn Samples>,
     /// Index in the full set and new label.
@@ -26,10 +25,23 @@ impl Subset {
 
     /// The samples that have an image.
     pub fn with_images(samples: Arc<dyn Samples>) -> Self {
-        let kept =
-            (0..samples.len()).filter(|index| samples.has_image(*index)).map(|index| (index, samples.label(index)));
-        let kept = kept.collect();
+        let indices: Vec<usize> = (0..samples.len()).filter(|index| samples.has_image(*index)).collect();
+        Self::of_indices(samples, &indices)
+    }
+
+    /// The samples at `indices`, in that order; an index may be repeated.
+    pub fn of_indices(samples: Arc<dyn Samples>, indices: &[usize]) -> Self {
+        let kept = indices.iter().map(|index| (*index, samples.label(*index))).collect();
         Self { samples, kept }
+    }
+
+    /// The same samples with `first` added to every label.
+    #[must_use]
+    pub fn with_labels_from(mut self, first: usize) -> Self {
+        for (_, label) in &mut self.kept {
+            *label = label.map(|label| label + first);
+        }
+        self
     }
 }
 
@@ -66,42 +78,36 @@ mod tests {
             Some(index % 3)
         }
 
-        fn image(&self, index: usize) -> Result<DynamicImage, DatasetError> {
-            Ok(DynamicImage::new_luma8(index as u32 + 1, 1))
-        }
-    }
-
-    #[test]
-    fn labels_follow_the_order_of_the_classes() {
-        let subset = Subset::of_classes(Arc::new(Ramp), &[2, 0]);
-        let found: Vec<_> =
-            (0..subset.len()).map(|i| (subset.image(i).unwrap().width() - 1, subset.label(i).unwrap())).collect();
-        assert_eq!(found, [(0, 1), (2, 0), (3, 1), (5, 0), (6, 1), (8, 0)]);
-    }
-
-    struct Gaps;
-
-    impl Samples for Gaps {
-        fn len(&self) -> usize {
-            5
-        }
-
-        fn label(&self, _index: usize) -> Option<usize> {
-            None
-        }
-
         fn has_image(&self, index: usize) -> bool {
             !index.is_multiple_of(2)
         }
 
         fn image(&self, index: usize) -> Result<DynamicImage, DatasetError> {
-            Ramp.image(index)
+            Ok(DynamicImage::new_luma8(index as u32 + 1, 1))
         }
+    }
+
+    fn indices(subset: &Subset) -> Vec<u32> {
+        (0..subset.len()).map(|i| subset.image(i).unwrap().width() - 1).collect()
+    }
+
+    #[test]
+    fn labels_follow_the_order_of_the_classes() {
+        let subset = Subset::of_classes(Arc::new(Ramp), &[2, 0]);
+        assert_eq!(indices(&subset), [0, 2, 3, 5, 6, 8]);
+        let labels: Vec<_> = (0..subset.len()).map(|i| subset.label(i).unwrap()).collect();
+        assert_eq!(labels, [1, 0, 1, 0, 1, 0]);
     }
 
     #[test]
     fn captions_without_an_image_are_left_out() {
-        let subset = Subset::with_images(Arc::new(Gaps));
-        assert_eq!((0..subset.len()).map(|i| subset.image(i).unwrap().width() - 1).collect::<Vec<_>>(), [1, 3]);
+        assert_eq!(indices(&Subset::with_images(Arc::new(Ramp))), [1, 3, 5, 7]);
+    }
+
+    #[test]
+    fn a_selection_keeps_its_order_and_its_repetitions() {
+        let subset = Subset::of_indices(Arc::new(Ramp), &[4, 1, 4]).with_labels_from(10);
+        assert_eq!(indices(&subset), [4, 1, 4]);
+        assert_eq!(subset.label(0), Some(11));
     }
 }

@@ -1,0 +1,76 @@
+//! Elastic weight consolidation: a penalty on moving parameters that mattered for earlier tasks, as hook and method.
+
+use clf_core::{
+    Error, LossTerm, Past, RegularizerHook, State, clip::Weights, erased_serde, methods::Classification, passes,
+    task::TaskContext,
+};
+use serde::{Deserialize, Serialize};
+
+/// `weight / 2 * sum_i F_i (theta_i - theta*_i)^2`, with the Fisher information `F` of the tasks so far and the weights
+/// `theta*` that the last of them left behind (online EWC, Schwarz et al. 2018, arXiv 1805.06370, eq. 9).
+///
+/// After each task `F = gamma F + F_task`. The gradient is added in closed form.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Ewc {
+    /// Factor on the penalty.
+    pub weight: f64,
+    /// How much of the earlier Fisher information stays.
+    pub gamma: f64,
+    /// Images of a task that its Fisher information is estimated on.
+    pub images: usize,
+    #[serde(skip)]
+    fisher: Weights,
+    #[serde(skip)]
+    anchor: Weights,
+}
+
+impl RegularizerHook for Ewc {
+    fn config(&self) -> &dyn erased_serde::Serialize {
+        self
+    }
+
+    fn gradient(&mut self, weights: &Weights, gradients: &mut Weights) -> Result<Vec<LossTerm>, Error> {
+        let moved = weights.zip(&self.anchor, |now, anchor| now.clone() - anchor.clone());
+        let pull = self.fisher.zip(&moved, |fisher, moved| fisher.clone() * moved.clone());
+        *gradients = gradients.updated(&gradients.zip(&pull, |g, pull| g.clone() + pull.clone() * self.weight));
+        let value = pull.zip(&moved, |pull, moved| pull.clone() * moved.clone()).sum();
+        Ok(value.map(|value| LossTerm::new("ewc", value).weighted(self.weight / 2.0)).into_iter().collect())
+    }
+
+    fn end_task(&mut self, task: &TaskContext<'_>, weights: &mut Weights) -> Result<(), Error> {
+        let model = weights.clone().load_into(task.student.clone());
+        let fisher = passes::fisher(task, &model, clf_core::Trains::Both, self.images)?;
+        let sum = self.fisher.zip(&fisher, |old, new| old.clone() * self.gamma + new.clone());
+        self.fisher = fisher.updated(&sum);
+        self.anchor = weights.clone();
+        Ok(())
+    }
+
+    fn save(&self) -> Result<State, Error> {
+        Ok(State::default().with_weights("fisher", &self.fisher).with_weights("anchor", &self.anchor))
+    }
+
+    fn load(&mut self, state: &State, past: &Past<'_>) -> Result<(), Error> {
+        self.fisher = state.weights("fisher", past.device)?;
+        self.anchor = state.weights("anchor", past.device)?;
+        Ok(())
+    }
+}
+
+clf_core::register_hook! {
+    name: "ewc",
+    summary: "Holds parameters in place that mattered for earlier tasks, by Fisher information.",
+    paper: "Kirkpatrick et al. 2017, arXiv 1612.00796; online form: Schwarz et al. 2018, arXiv 1805.06370",
+    defaults: include_str!("hook.toml"),
+    hook: Ewc,
+}
+
+clf_core::register_method! {
+    name: "ewc",
+    summary: "Fine-tunes with elastic weight consolidation.",
+    paper: "Kirkpatrick et al. 2017, arXiv 1612.00796",
+    defaults: [Classification::DEFAULTS, "hooks = ['ewc']\n"],
+    differences: &["online form: one Fisher matrix and one anchor, whatever the number of tasks (arXiv 1805.06370)"],
+    method: Classification,
+}
