@@ -17,7 +17,7 @@ use golden::{compare::Report, folder::Golden, replay::replay};
 /// Replays one trajectory and holds it against the recorded one.
 fn check(name: &str) {
     let golden = Golden::open();
-    let replayed = replay(&golden, name);
+    let replayed = replay(&golden, name, "");
     let report = Report::of(&golden, name, &replayed);
     eprintln!("{report}");
     report.assert_within_limits();
@@ -25,6 +25,8 @@ fn check(name: &str) {
 
 macro_rules! trajectories {
     ($($test:ident: $name:literal),+ $(,)?) => {
+        const REPLAYED: &[&str] = &[$($name),+];
+
         $(
             #[test]
             fn $test() {
@@ -38,10 +40,59 @@ trajectories! {
     golden_finetune: "finetune",
     golden_finetune_wc: "finetune_wc",
     golden_finetune_we: "finetune_we",
+    golden_finetune_wd01: "finetune_wd01",
+    golden_wise_ft_prev: "wise_ft_prev",
+    golden_wise_ft_zeroshot: "wise_ft_zeroshot",
+    golden_we_wise: "we_wise",
+    golden_mv_n: "mv_n",
+    golden_mv_t: "mv_t",
+    golden_mv_zeroshot: "mv_zeroshot",
     golden_zscl_image: "zscl_image",
     golden_zscl_image_text: "zscl_image_text",
     golden_zscl_full: "zscl_full",
+    golden_zscl_full_task1: "zscl_full_task1",
+    golden_zscl_noflags: "zscl_noflags",
+    golden_zscl_ref_wise: "zscl_ref_wise",
+    golden_zscl_feature_mse: "zscl_feature_mse",
+    golden_zscl_ablation_loss_2: "zscl_ablation_loss_2",
+    golden_zscl_weight_adjust: "zscl_weight_adjust",
+    golden_lwf: "lwf",
+    golden_lwf_vr: "lwf_vr",
+    golden_train_image: "train_image",
+    golden_train_text_intended: "train_text_intended",
+    golden_train_text_orig_patched: "train_text_orig_patched",
+    golden_icarl: "icarl",
     golden_cil_zscl: "cil_zscl",
+    golden_cil_zscl_w4: "cil_zscl_w4",
+    golden_cil_lwf_as_coded: "cil_lwf_as_coded",
+    golden_cil_lwf_intended: "cil_lwf_intended",
+}
+
+#[test]
+fn golden_trajectories_are_all_replayed() {
+    let golden = Golden::open();
+    let recorded: Vec<&String> = golden.manifest["methods"].as_object().unwrap().keys().collect();
+    let unknown: Vec<_> = recorded.iter().filter(|name| !REPLAYED.contains(&name.as_str())).collect();
+    assert!(unknown.is_empty(), "recorded and not replayed: {unknown:?}");
+}
+
+/// What a frozen teacher says is the same whether it is computed once or in every step, to the last bit.
+#[test]
+fn golden_losses_do_not_depend_on_caching() {
+    let golden = Golden::open();
+    for name in ["zscl_full", "zscl_ref_wise", "lwf", "lwf_vr", "icarl", "cil_zscl"] {
+        let [with, without] = ["true", "false"].map(|cache| {
+            let replayed = replay(&golden, name, &format!("[hook.distill]\ncache = {cache}\n"));
+            let losses: Vec<_> = replayed.steps.iter().map(|step| (step.loss.to_bits(), step.terms.clone())).collect();
+            (losses, replayed.saved.unwrap().sha256())
+        });
+        assert_eq!(with, without, "{name}");
+    }
+}
+
+#[test]
+fn golden_exemplars_are_the_recorded_ones() {
+    golden::replay::check_exemplars(&Golden::open());
 }
 
 #[test]

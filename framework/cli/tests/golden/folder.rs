@@ -96,6 +96,15 @@ impl Golden {
         Arc::new(Pool { shape, data, labels })
     }
 
+    /// The first `count` images of pool `key`, all with label 0, for tasks whose labels do not matter.
+    pub fn unlabelled(&self, key: &str, count: usize) -> Arc<Pool> {
+        let Array { mut shape, mut data } = self.data[key].clone();
+        shape[0] = shape[0].min(count);
+        data.truncate(shape.iter().product());
+        let labels = Some(vec![0; shape[0]]);
+        Arc::new(Pool { shape, data, labels })
+    }
+
     /// Recorded batches; -1 marks the end of a short one.
     pub fn batches(&self, key: &str) -> BatchOrder {
         let Array { shape, data } = &self.data[key];
