@@ -79,28 +79,16 @@ impl Weights {
     /// `rule(a, b)` for every parameter present in both; the result has just those.
     #[must_use]
     pub fn zip(&self, other: &Self, mut rule: impl FnMut(&Tensor<1>, &Tensor<1>) -> Tensor<1>) -> Self {
-        let mut theirs = other.entries.iter().peekable();
-        let mut entries = Vec::with_capacity(self.entries.len().min(other.entries.len()));
-        for (name, value) in &self.entries {
-            // Both sides are in model order, so a partial side is skipped through once.
-            let found = if theirs.peek().is_some_and(|(key, _)| key == name) {
-                theirs.next().map(|(_, other)| other)
-            } else {
-                other.get(name)
-            };
-            if let Some(other) = found {
-                entries.push((name.clone(), rule(value, other)));
-            }
-        }
-        Self { entries }
+        let mut lookup = Lookup::new(other);
+        let both = |(name, value): &(Arc<str>, Tensor<1>)| Some((name.clone(), rule(value, lookup.get(name)?)));
+        Self { entries: self.entries.iter().filter_map(both).collect() }
     }
 
     /// `self` with the values of `update` in place of its own where `update` has one.
     #[must_use]
     pub fn updated(&self, update: &Self) -> Self {
-        let merge = |(name, value): &(Arc<str>, Tensor<1>)| {
-            (name.clone(), update.get(name).cloned().unwrap_or_else(|| value.clone()))
-        };
+        let mut lookup = Lookup::new(update);
+        let merge = |(name, value): &(Arc<str>, Tensor<1>)| (name.clone(), lookup.get(name).unwrap_or(value).clone());
         Self { entries: self.entries.iter().map(merge).collect() }
     }
 
@@ -162,6 +150,24 @@ impl Weights {
     /// OpenAI names and shapes of all weights, in model order.
     pub(crate) fn layout_of(config: &ClipConfig) -> Vec<(String, Vec<usize>)> {
         slots(config).into_iter().map(|slot| (slot.name, slot.file_shape)).collect()
+    }
+}
+
+/// Finds values by name; asked in model order, as nearly always, it goes through them once.
+struct Lookup<'a> {
+    all: &'a Weights,
+    next: usize,
+}
+
+impl<'a> Lookup<'a> {
+    fn new(all: &'a Weights) -> Self {
+        Self { all, next: 0 }
+    }
+
+    fn get(&mut self, name: &str) -> Option<&'a Tensor<1>> {
+        let ahead = self.all.entries.get(self.next).filter(|(key, _)| &**key == name);
+        self.next += usize::from(ahead.is_some());
+        ahead.map_or_else(|| self.all.get(name), |(_, value)| Some(value))
     }
 }
 

@@ -23,6 +23,7 @@ pub mod state;
 pub mod step;
 pub mod store;
 pub mod task;
+pub mod testing;
 
 pub use clf_clip as clip;
 pub use clf_clip::{burn, image};

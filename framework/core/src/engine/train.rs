@@ -29,7 +29,7 @@ impl Run<'_> {
         let own = self.begin_task(&border)?;
         let start = found.clone().with(own.clone());
         let border = Border { weights: &start, ..border };
-        let mut weights = start.clone();
+        let (mut weights, frozen) = (start.clone(), self.frozen(student));
         self.begin_hooks(&border)?;
         let steps = if trains == Trains::Nothing && own.is_empty() { 0 } else { self.length(task, &settings) + 1 };
         self.emit(&Event::TaskStarted { task_id, task, steps })?;
@@ -78,6 +78,8 @@ impl Run<'_> {
             for hook in &mut self.hooks {
                 hook.after_step(iteration, &mut weights)?;
             }
+            // Averaging a weight with itself rounds it; what is not trained stays as it is.
+            weights = weights.updated(&frozen);
             model = weights.clone().load_into(model);
             parameters = step::tracked(&parameters.zip(&weights, |_, value| value.clone()));
             self.rebuild_if_due(&border, iteration)?;
@@ -109,12 +111,19 @@ impl Run<'_> {
         for hook in &mut self.hooks {
             hook.end_task(&context(border, &self.zero_shot, reference, self.seed, &self.device), &mut weights)?;
         }
+        weights = weights.updated(&self.frozen(border.student));
         let model = weights.clone().load_into(border.student.clone());
         let left = Border { student: &model, weights: &weights, ..*border };
         self.method.end_task(&context(&left, &self.zero_shot, reference, self.seed, &self.device))?;
         check_weights(&weights, border.task_id, steps)?;
         self.emit(&Event::TaskFinished { task_id: border.task_id, student: border.weights, weights: &weights })?;
         Ok(weights)
+    }
+
+    /// The weights of `student` that are not trained.
+    fn frozen(&self, student: &Clip) -> Weights {
+        let trains = self.capabilities().trains;
+        Weights::of(student).filter(|name| !trains.includes(name))
     }
 
     /// Iterations of a task, without the one at rate zero.
