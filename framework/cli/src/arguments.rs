@@ -204,6 +204,15 @@ pub struct MetricsArguments {
     /// Procedure of a matrix in a file.
     #[arg(long, default_value = "mtil")]
     pub procedure: String,
+    /// Columns of the file to keep, by position from 0; all by default.
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
+    pub columns: Option<Vec<usize>>,
+    /// The order in which the tasks were learned, as positions among the kept columns; moves rows and columns of the file.
+    #[arg(long, value_name = "POSITION,...", value_delimiter = ',')]
+    pub order: Option<Vec<usize>>,
+    /// Task names of the kept columns, before --order moves them; 01, 02, ... as learned by default.
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub names: Option<Vec<String>>,
     /// Prints JSON.
     #[arg(long)]
     pub json: bool,

@@ -6,5 +6,6 @@ mod cli {
     pub mod bench;
     mod errors;
     mod listings;
+    mod metrics;
     mod runs;
 }
