@@ -4,6 +4,7 @@
 
 mod cli {
     pub mod bench;
+    mod compare;
     mod errors;
     mod listings;
     mod metrics;

@@ -20,6 +20,7 @@ mod scenario;
 pub mod step;
 pub mod store;
 pub mod task;
+mod task_record;
 
 pub use clf_clip as clip;
 pub use clf_clip::{burn, image};
