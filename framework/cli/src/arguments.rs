@@ -2,6 +2,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::paths;
+
 /// Continual learning of CLIP-style models: methods side by side, exactly reproducible.
 #[derive(Parser)]
 #[command(name = "clf", version, after_help = EXIT_CODES)]
@@ -21,6 +23,8 @@ or damaged, 4 weights missing or damaged, 5 training went wrong, 6 a file could 
 pub enum Command {
     /// Learns the tasks of a scenario with a method.
     Run(RunArguments),
+    /// Runs several methods over several seeds, or reads finished runs, and puts them side by side.
+    Compare(CompareArguments),
     /// Scores weights on the test sets of a scenario.
     Eval(EvalArguments),
     /// Lists what is registered.
@@ -61,14 +65,9 @@ pub enum ActivationName {
     Gelu,
 }
 
+/// What runs are made with, whichever the method, scenario and seed.
 #[derive(Args)]
-pub struct RunArguments {
-    /// The method, see `clf list methods`.
-    #[arg(long)]
-    pub method: String,
-    /// A scenario by name (see `clf list scenarios`) or a .toml file.
-    #[arg(long)]
-    pub scenario: String,
+pub struct SetupArguments {
     #[command(flatten)]
     pub model: ModelArguments,
     /// Weights to start from, instead of those of the model; the model stays the zero-shot teacher.
@@ -83,9 +82,6 @@ pub struct RunArguments {
     /// A TOML file of configuration keys; may be repeated, later ones win.
     #[arg(long = "config", value_name = "FILE")]
     pub configs: Vec<PathBuf>,
-    /// Seed of all randomness.
-    #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
-    pub seed: Option<u64>,
     /// Dataset of reference images instead of the scenario's.
     #[arg(long, value_name = "DATASET")]
     pub reference_images: Option<String>,
@@ -94,6 +90,21 @@ pub struct RunArguments {
     pub reference_texts: Option<String>,
     #[command(flatten)]
     pub data: DataArguments,
+}
+
+#[derive(Args)]
+pub struct RunArguments {
+    /// The method, see `clf list methods`.
+    #[arg(long)]
+    pub method: String,
+    /// A scenario by name (see `clf list scenarios`) or a .toml file.
+    #[arg(long)]
+    pub scenario: String,
+    #[command(flatten)]
+    pub setup: SetupArguments,
+    /// Seed of all randomness.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
+    pub seed: Option<u64>,
     /// Run folder; the default is runs/SCENARIO-METHOD-SEED.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -105,11 +116,65 @@ pub struct RunArguments {
     pub json: bool,
 }
 
+/// Arguments of `clf compare` that make runs, and mean nothing where run folders are only read.
+const OF_NEW_RUNS: [&str; 14] = [
+    "methods",
+    "scenario",
+    "seeds",
+    "out",
+    "overwrite",
+    "model",
+    "activation",
+    "start",
+    "hooks",
+    "sets",
+    "configs",
+    "reference_images",
+    "reference_texts",
+    "device",
+];
+
+#[derive(Args)]
+pub struct CompareArguments {
+    /// Run folders to read; nothing is run.
+    #[arg(value_name = "RUN", conflicts_with_all = OF_NEW_RUNS)]
+    pub runs: Vec<PathBuf>,
+    /// The methods, separated by commas, in the order of the tables.
+    #[arg(long, value_name = "METHOD,...", value_delimiter = ',', required_unless_present = "runs")]
+    pub methods: Vec<String>,
+    /// A scenario by name (see `clf list scenarios`) or a .toml file.
+    #[arg(long, required_unless_present = "runs")]
+    pub scenario: Option<String>,
+    /// Number of runs of every method, with seeds 0, 1, ...
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub seeds: u64,
+    #[command(flatten)]
+    pub setup: SetupArguments,
+    /// Folder of the run folders SCENARIO-METHOD-SEED; finished runs of the same settings in it are not repeated.
+    #[arg(long, value_name = "DIR", default_value = paths::RUNS)]
+    pub out: PathBuf,
+    /// Replaces runs of other settings that are already in their folders.
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Prints all values as JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// Prints Markdown tables.
+    #[arg(long, conflicts_with = "json")]
+    pub markdown: bool,
+}
+
 #[derive(Args)]
 pub struct EvalArguments {
     /// Weights to score; the default is the model itself.
     #[arg(long, value_name = "FILE")]
     pub checkpoint: Option<PathBuf>,
+    /// Scores interpolations in weight space (WiSE-FT): shares of the checkpoint, as FIRST:LAST:STEP or a list A,B,...
+    #[arg(long, value_name = "SHARES", requires = "checkpoint", value_parser = shares)]
+    pub interpolate: Option<Shares>,
+    /// The other side of the interpolation; the default is the model itself.
+    #[arg(long, value_name = "FILE", requires = "interpolate")]
+    pub base: Option<PathBuf>,
     /// A scenario by name or a .toml file.
     #[arg(long)]
     pub scenario: String,
@@ -123,6 +188,31 @@ pub struct EvalArguments {
     /// Prints the result as JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Shares of one side of an interpolation, each from 0 to 1.
+#[derive(Clone)]
+pub struct Shares(pub Vec<f64>);
+
+/// Reads `0:1:0.1` or `0,0.5,1`.
+fn shares(text: &str) -> Result<Shares, String> {
+    let number = |part: &str| part.trim().parse::<f64>().map_err(|_| format!("{part:?} is not a number"));
+    let shares = match text.split(':').map(number).collect::<Result<Vec<_>, _>>() {
+        Ok(range) if range.len() == 3 => {
+            let [first, last, step] = [range[0], range[1], range[2]];
+            if !(step > 0.0 && last >= first) {
+                return Err("FIRST:LAST:STEP needs a positive step and a last that is not before the first".to_owned());
+            }
+            // Ten steps of 0.1 end at 1 in spite of rounding.
+            let steps = ((last - first) / step + 1e-9).floor() as usize;
+            (0..=steps).map(|i| ((first + i as f64 * step) * 1e9).round() / 1e9).collect()
+        }
+        _ => text.split(',').map(number).collect::<Result<Vec<_>, _>>()?,
+    };
+    match shares.iter().find(|share| !(0.0..=1.0).contains(*share)) {
+        Some(share) => Err(format!("{share} is not from 0 to 1")),
+        None => Ok(Shares(shares)),
+    }
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -204,6 +294,15 @@ pub struct MetricsArguments {
     /// Procedure of a matrix in a file.
     #[arg(long, default_value = "mtil")]
     pub procedure: String,
+    /// Columns of the file to keep, by position from 0; all by default.
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
+    pub columns: Option<Vec<usize>>,
+    /// The order in which the tasks were learned, as positions among the kept columns; moves rows and columns of the file.
+    #[arg(long, value_name = "POSITION,...", value_delimiter = ',')]
+    pub order: Option<Vec<usize>>,
+    /// Task names of the kept columns, before --order moves them; 01, 02, ... as learned by default.
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub names: Option<Vec<String>>,
     /// Prints JSON.
     #[arg(long)]
     pub json: bool,

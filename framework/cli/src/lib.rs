@@ -8,6 +8,7 @@
 mod arguments;
 mod commands;
 mod device;
+mod launch;
 mod logging;
 mod model;
 mod paths;
@@ -33,6 +34,7 @@ pub fn main() -> ExitCode {
     logging::start(arguments.verbose);
     let work = || match arguments.command {
         Command::Run(run) => commands::run(&run),
+        Command::Compare(compare) => commands::compare(&compare),
         Command::Eval(eval) => commands::eval(&eval),
         Command::List(list) => commands::list(&list),
         Command::Show(show) => commands::show(&show),

@@ -15,7 +15,10 @@ pub fn model_file(data_root: &Path, name: &str) -> PathBuf {
     data_root.join("models").join(format!("{name}.safetensors"))
 }
 
-/// The default run folder.
-pub fn run_folder(scenario: &str, method: &str, seed: u64) -> PathBuf {
-    Path::new("runs").join(format!("{scenario}-{method}-{seed}"))
+/// Where run folders go unless the user says otherwise.
+pub const RUNS: &str = "runs";
+
+/// The run folder of a method, scenario and seed in `root`.
+pub fn run_folder(root: &Path, scenario: &str, method: &str, seed: u64) -> PathBuf {
+    root.join(format!("{scenario}-{method}-{seed}"))
 }

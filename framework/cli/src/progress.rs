@@ -21,6 +21,11 @@ pub fn bars() -> &'static MultiProgress {
     BARS.get_or_init(MultiProgress::new)
 }
 
+/// Prints a line that stays above the bars.
+pub fn say(text: &str) {
+    bars().suspend(|| eprintln!("{text}"));
+}
+
 /// Shows how far something is, how fast it goes and how long it will take.
 pub struct Meter {
     bar: ProgressBar,

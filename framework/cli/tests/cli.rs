@@ -4,7 +4,9 @@
 
 mod cli {
     pub mod bench;
+    mod compare;
     mod errors;
     mod listings;
+    mod metrics;
     mod runs;
 }

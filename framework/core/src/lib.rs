@@ -23,6 +23,7 @@ pub mod state;
 pub mod step;
 pub mod store;
 pub mod task;
+mod task_record;
 pub mod testing;
 
 pub use clf_clip as clip;

@@ -71,20 +71,47 @@ impl AccuracyMatrix {
         !self.tasks.is_empty() && self.learned().len() == self.tasks.len()
     }
 
-    /// Mean over tasks `d >= 1` of the mean accuracy on `d` after the tasks before it (Zheng et al. 2023, section 4.1).
+    /// Mean accuracy on task `d` over the rows before it is learned; the first task has none (Zheng et al. 2023, section
+    /// 4.1).
+    pub fn transfer_of(&self, d: usize) -> Option<f64> {
+        self.mean_of(self.learned().get(..d).filter(|_| d > 0)?, d)
+    }
+
+    /// Mean accuracy on task `d` over all rows after a task (Zheng et al. 2023, section 4.1).
+    pub fn mtil_avg_of(&self, d: usize) -> Option<f64> {
+        self.mean_of(self.learned(), d)
+    }
+
+    /// Accuracy on task `d` in the last row (Zheng et al. 2023, section 4.1).
+    pub fn mtil_last_of(&self, d: usize) -> Option<f64> {
+        self.mean_of(self.learned().last_chunk::<1>()?, d)
+    }
+
+    /// Mean over tasks `d >= 1` of [`Self::transfer_of`] (Zheng et al. 2023, section 4.1).
     pub fn transfer(&self) -> Option<f64> {
-        let ahead = |d: usize| mean(self.learned()[..d].iter().map(|row| row[d]));
-        (self.is_complete() && self.tasks.len() > 1).then(|| mean((1..self.tasks.len()).map(ahead))).and_then(known)
+        self.mean_over(1, Self::transfer_of)
     }
 
-    /// Mean of all entries after a task (Zheng et al. 2023, section 4.1, "Avg").
+    /// Mean over all tasks of [`Self::mtil_avg_of`] (Zheng et al. 2023, section 4.1, "Avg").
     pub fn mtil_avg(&self) -> Option<f64> {
-        self.is_complete().then(|| mean(self.learned().iter().flatten().copied())).and_then(known)
+        self.mean_over(0, Self::mtil_avg_of)
     }
 
-    /// Mean of the last row (Zheng et al. 2023, section 4.1, "Last").
+    /// Mean over all tasks of [`Self::mtil_last_of`] (Zheng et al. 2023, section 4.1, "Last").
     pub fn mtil_last(&self) -> Option<f64> {
-        self.rows.last().filter(|_| self.is_complete()).map(|row| mean(row.iter().copied())).and_then(known)
+        self.mean_over(0, Self::mtil_last_of)
+    }
+
+    /// Mean of column `d` of `rows`, once all tasks are learned.
+    fn mean_of(&self, rows: &[Vec<f64>], d: usize) -> Option<f64> {
+        let column: Option<Vec<f64>> = rows.iter().map(|row| row.get(d).copied()).collect();
+        column.filter(|_| self.is_complete()).map(|values| mean(values.into_iter())).and_then(known)
+    }
+
+    /// Mean over the tasks from `first` on of a figure that each of them has.
+    fn mean_over(&self, first: usize, figure: impl Fn(&Self, usize) -> Option<f64>) -> Option<f64> {
+        let figures: Option<Vec<f64>> = (first..self.tasks.len()).map(|d| figure(self, d)).collect();
+        figures.map(|values| mean(values.into_iter())).and_then(known)
     }
 
     /// Accuracy over all test images of the tasks seen so far, after each task.
@@ -132,6 +159,23 @@ impl AccuracyMatrix {
         }
     }
 
+    /// The matrix with its tasks in the order in which they were learned: task `i` of the result is task `order[i]` of
+    /// this one, in rows and in columns; the first row stays.
+    #[must_use]
+    pub fn reordered(&self, order: &[usize]) -> Self {
+        let move_columns = |row: &Vec<f64>| order.iter().map(|task| row[*task]).collect();
+        let move_both = |rows: &[Vec<f64>]| {
+            let positions = std::iter::once(0).chain(order.iter().map(|task| task + 1));
+            positions.map(|row| move_columns(&rows[row])).collect()
+        };
+        Self {
+            tasks: order.iter().map(|task| self.tasks[*task].clone()).collect(),
+            counts: order.iter().map(|task| self.counts[*task]).collect(),
+            rows: move_both(&self.rows),
+            untouched: self.untouched.as_deref().map(move_both),
+        }
+    }
+
     /// Adds what the untouched model scores in every row.
     #[must_use]
     pub fn with_untouched(self, rows: Vec<Vec<f64>>) -> Self {
@@ -162,6 +206,15 @@ impl Metrics {
     }
 }
 
+/// Names of the figures that `procedure` defines, in the order of tables.
+pub fn names(procedure: &str) -> &'static [&'static str] {
+    match procedure {
+        "mtil" => &["transfer", "mtil_avg", "mtil_last", "forgetting"],
+        "class-incremental" => &["cil_avg", "cil_last", "forgetting"],
+        _ => &["forgetting"],
+    }
+}
+
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
     let (sum, count) = values.fold((0.0, 0), |(sum, count), value| (sum + value, count + 1));
     sum / f64::from(count)
@@ -187,9 +240,34 @@ mod tests {
         // Task b: 16; task c: mean of 24 and 12.
         assert_eq!(matrix.transfer(), Some(17.0));
         assert_eq!(matrix.mtil_last(), Some((70.0 + 85.0 + 99.0) / 3.0));
-        assert_eq!(matrix.mtil_avg(), Some((130.0 + 187.0 + 254.0) / 9.0));
+        assert!((matrix.mtil_avg().unwrap() - (130.0 + 187.0 + 254.0) / 9.0).abs() < 1e-12);
         // Task a: 90 - 70; task b: 95 - 85.
         assert_eq!(matrix.forgetting(), Some(15.0));
+    }
+
+    #[test]
+    fn figures_of_single_tasks_equal_values_computed_by_hand() {
+        let matrix = matrix();
+        assert_eq!([0, 1, 2, 3].map(|d| matrix.transfer_of(d)), [None, Some(16.0), Some(18.0), None]);
+        assert_eq!(matrix.mtil_avg_of(1), Some((16.0 + 95.0 + 85.0) / 3.0));
+        assert_eq!([0, 2, 3].map(|d| matrix.mtil_last_of(d)), [Some(70.0), Some(99.0), None]);
+    }
+
+    #[test]
+    fn the_order_moves_rows_and_columns_together() {
+        let matrix = matrix().reordered(&[2, 0, 1]);
+        assert_eq!(matrix.tasks(), ["c", "a", "b"]);
+        assert_eq!(matrix.counts(), [2, 1, 1]);
+        assert_eq!(matrix.rows(), [[30.0, 10.0, 20.0], [99.0, 70.0, 85.0], [24.0, 90.0, 16.0], [12.0, 80.0, 95.0]]);
+    }
+
+    #[test]
+    fn every_figure_of_a_procedure_has_its_name_in_the_list() {
+        for procedure in ["mtil", "class-incremental"] {
+            let named = matrix().metrics(procedure).named();
+            let defined: Vec<&str> = named.iter().filter(|(_, value)| value.is_some()).map(|(name, _)| *name).collect();
+            assert_eq!(defined, names(procedure));
+        }
     }
 
     #[test]

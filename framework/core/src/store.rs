@@ -15,7 +15,7 @@ use std::{
 
 use clf_clip::{Activation, ClipConfig, Weights};
 use npyz::WriterBuilder;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     config::Config,
@@ -24,6 +24,8 @@ use crate::{
     metrics::{AccuracyMatrix, Metrics},
     scenario::Scenario,
 };
+
+pub use crate::task_record::TaskRecord;
 
 /// Where and with what a run was made; `environment.json`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -41,12 +43,17 @@ pub struct Environment {
     pub activation: Activation,
     /// Weights that training started from, if not those of the model.
     pub start: Option<PathBuf>,
+    /// SHA-256 of those weights.
+    pub start_sha256: Option<String>,
     /// Name of the reference data.
     pub reference: Option<String>,
     /// Reference images found.
     pub reference_images: Option<usize>,
     /// Reference texts found.
     pub reference_texts: Option<usize>,
+    /// The tasks, in order.
+    #[serde(default)]
+    pub tasks: Vec<TaskRecord>,
 }
 
 /// The outcome of a run; `result.json`.
@@ -244,10 +251,7 @@ fn remove_earlier_run(folder: &Path) -> Result<(), Error> {
 ///
 /// When the folder holds no run or a file is damaged.
 pub fn read_run(folder: &Path) -> Result<(RunResult, AccuracyMatrix), Error> {
-    let path = folder.join("result.json");
-    let text = fs::read_to_string(&path).map_err(|error| Error::io("read", &path, error))?;
-    let result: RunResult = serde_json::from_str(&text)
-        .map_err(|error| Error::config(path.display().to_string(), format!("not a run result: {error}")))?;
+    let result: RunResult = read_json(&folder.join("result.json"), "a run result")?;
     let rows = read_matrix(&folder.join("matrix.npy"))?;
     let tasks = result.tasks.len();
     let fits =
@@ -259,6 +263,32 @@ pub fn read_run(folder: &Path) -> Result<(RunResult, AccuracyMatrix), Error> {
     let matrix = AccuracyMatrix::with_rows(result.tasks.clone(), result.test_images.clone(), rows)
         .with_untouched(read_matrix(&folder.join("zero-shot.npy"))?);
     Ok((result, matrix))
+}
+
+/// Reads the resolved settings of a run folder, without their origins.
+///
+/// # Errors
+///
+/// When the file is missing or damaged.
+pub fn read_config(folder: &Path) -> Result<toml::Table, Error> {
+    let path = folder.join("config.toml");
+    let text = fs::read_to_string(&path).map_err(|error| Error::io("read", &path, error))?;
+    text.parse().map_err(|error: toml::de::Error| Error::config(path.display().to_string(), error.to_string()))
+}
+
+/// Reads where and with what a run was made.
+///
+/// # Errors
+///
+/// When the file is missing or damaged.
+pub fn read_environment(folder: &Path) -> Result<Environment, Error> {
+    read_json(&folder.join("environment.json"), "the environment of a run")
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path, what: &str) -> Result<T, Error> {
+    let text = fs::read_to_string(path).map_err(|error| Error::io("read", path, error))?;
+    serde_json::from_str(&text)
+        .map_err(|error| Error::config(path.display().to_string(), format!("not {what}: {error}")))
 }
 
 /// Reads a two-dimensional `.npy` file of floats.

@@ -1,5 +1,12 @@
 //! Tables from accuracy matrices and run folders; never trains.
 
+mod comparison;
+mod grid;
+mod record;
+mod settings;
 mod tables;
 
-pub use tables::{matrix_table, metrics_table, row_table};
+pub use comparison::{Comparison, FinishedRun, MethodRuns, Spread};
+pub use grid::Format;
+pub use settings::{Difference, Settings};
+pub use tables::{matrix_table, metrics_table, row_table, sweep_table, tasks_table};

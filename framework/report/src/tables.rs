@@ -1,5 +1,7 @@
 use clf_core::metrics::{AccuracyMatrix, Metrics};
-use comfy_table::{Cell, CellAlignment, Table, TableComponent, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{Cell, CellAlignment};
+
+use crate::grid::{Format, Grid, decimal, signed_decimal, table};
 
 /// An accuracy matrix with one line a task learned; the untouched model first.
 pub fn matrix_table(matrix: &AccuracyMatrix) -> String {
@@ -37,6 +39,22 @@ pub fn metrics_table(name: &str, run: &Metrics, untouched: &Metrics) -> String {
     table.to_string()
 }
 
+/// The `mtil` figures of every task, as in the tables of the ZSCL paper; the last column has those of the whole run.
+pub fn tasks_table(matrix: &AccuracyMatrix) -> String {
+    let names = matrix.tasks().iter().map(String::as_str);
+    let header = std::iter::once("").chain(names).chain(["mean"]).map(String::from).collect();
+    let line = |name: &str, of: &dyn Fn(usize) -> Option<f64>, mean: Option<f64>| {
+        let values = (0..matrix.tasks().len()).map(of).chain([mean]);
+        std::iter::once(name.to_owned()).chain(values.map(|value| decimal(value.unwrap_or(f64::NAN)))).collect()
+    };
+    let rows = vec![
+        line("transfer", &|d| matrix.transfer_of(d), matrix.transfer()),
+        line("avg", &|d| matrix.mtil_avg_of(d), matrix.mtil_avg()),
+        line("last", &|d| matrix.mtil_last_of(d), matrix.mtil_last()),
+    ];
+    Grid { header, rows }.render(Format::Text)
+}
+
 /// One row of accuracies, a line a task.
 pub fn row_table(names: &[String], images: &[usize], accuracies: &[f64]) -> String {
     let mut table = table();
@@ -49,20 +67,24 @@ pub fn row_table(names: &[String], images: &[usize], accuracies: &[f64]) -> Stri
     table.to_string()
 }
 
-fn table() -> Table {
-    let mut table = Table::new();
-    table.load_preset(UTF8_HORIZONTAL_ONLY);
-    // Lines between the rows would double the height.
-    table.remove_style(TableComponent::HorizontalLines).remove_style(TableComponent::MiddleIntersections);
-    table
+/// Accuracies of interpolated weights, a line a share of the checkpoint.
+pub fn sweep_table(names: &[String], rows: &[(f64, Vec<f64>)]) -> String {
+    let header = ["share of the checkpoint".to_owned()].into_iter().chain(names.iter().cloned());
+    let line = |(share, accuracies): &(f64, Vec<f64>)| {
+        let mean = accuracies.iter().sum::<f64>() / accuracies.len() as f64;
+        let values = accuracies.iter().chain([&mean]).map(|value| decimal(*value));
+        std::iter::once(share.to_string()).chain(values).collect()
+    };
+    let header = header.chain(["mean".to_owned()]).collect();
+    Grid { header, rows: rows.iter().map(line).collect() }.render(Format::Text)
 }
 
 fn number(value: f64) -> Cell {
-    right(&if value.is_nan() { "-".to_owned() } else { format!("{value:.1}") })
+    right(&decimal(value))
 }
 
 fn signed(value: f64) -> Cell {
-    right(&if value.is_nan() { "-".to_owned() } else { format!("{value:+.1}") })
+    right(&signed_decimal(value))
 }
 
 fn right(text: &str) -> Cell {
@@ -95,6 +117,14 @@ mod tests {
         assert!(text.contains("-20.0"), "transfer 40 against 60: {text}");
         assert!(text.contains("+32.5"), "last 87.5 against 55: {text}");
         assert!(!text.contains("cil_avg"), "{text}");
+    }
+
+    #[test]
+    fn the_first_task_has_no_transfer() {
+        let text = tasks_table(&matrix());
+        let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+        assert!(lines.contains(&vec!["transfer", "-", "40.0", "40.0"]), "{text}");
+        assert!(lines.contains(&vec!["last", "80.0", "-", "-"]), "{text}");
     }
 
     #[test]

@@ -1,11 +1,12 @@
 use clf_core::{
-    Capabilities, Error,
+    Capabilities, Error, Method, Scenario,
+    clip::{Clip, Weights},
     config::Config,
-    engine::Evaluator,
+    engine::{EvalSettings, Evaluator},
     registry::{self, MethodEntry},
     task::Task,
 };
-use clf_report::row_table;
+use clf_report::{row_table, sweep_table};
 use clf_scenarios::ScenarioFile;
 use serde_json::json;
 
@@ -17,35 +18,87 @@ pub fn eval(arguments: &EvalArguments) -> Result<(), Error> {
     let entry = registry::find::<MethodEntry>(&arguments.method)?;
     let file = ScenarioFile::read(&arguments.scenario)?;
     let config = Config::resolve(entry, file.head(), Vec::new(), &[])?;
-    let (method, settings) = (config.build_method(entry)?, config.eval()?);
     let root = paths::data_root(arguments.data.data.as_deref());
     let scenario = file.open(&root, Capabilities::default())?;
+    scenario.tasks().iter().try_for_each(Task::check)?;
     let device = device::open(&arguments.data.device)?;
-    let mut clip = model::load(&arguments.model, file.model(), &root, &device)?.clip;
-    if let Some(path) = &arguments.checkpoint {
-        clip = model::read_like(&clip, path)?;
+    let untouched = model::load(&arguments.model, file.model(), &root, &device)?.clip;
+    let read = |path| model::read_like(&untouched, path);
+    let clip = arguments.checkpoint.as_deref().map_or_else(|| Ok(untouched.clone()), read)?;
+    let scorer = Scorer {
+        scenario: &*scenario,
+        method: config.build_method(entry)?,
+        settings: config.eval()?,
+        seed: config.seed()?,
+    };
+    match &arguments.interpolate {
+        None => show_one(&scorer, &clip, arguments.json),
+        Some(shares) => {
+            let base = arguments.base.as_deref().map_or_else(|| Ok(untouched.clone()), read)?;
+            show_sweep(&scorer, &clip, &base, &shares.0, arguments.json)
+        }
+    }
+}
+
+/// What scores models.
+struct Scorer<'a> {
+    scenario: &'a dyn Scenario,
+    method: Box<dyn Method>,
+    settings: EvalSettings,
+    seed: u64,
+}
+
+impl Scorer<'_> {
+    fn names(&self) -> Vec<String> {
+        self.scenario.tasks().iter().map(|task| task.name.clone()).collect()
     }
 
-    let tasks = scenario.tasks();
-    tasks.iter().try_for_each(Task::check)?;
-    let counts: Vec<usize> = tasks.iter().map(|task| task.test.len()).collect();
-    let mut meter = Meter::new(format!("scoring {}", scenario.name()), counts.iter().sum::<usize>() as u64);
-    let evaluator = Evaluator { scenario: &*scenario, settings: &settings, method: &*method, seed: config.seed()? };
-    let row = evaluator.row(&clip, tasks.len(), |images| {
-        meter.advance(images as u64, || "images".to_owned());
-        Ok(())
-    })?;
-    meter.finish(&format!("{} images", counts.iter().sum::<usize>()));
-    let names: Vec<String> = tasks.iter().map(|task| task.name.clone()).collect();
-    let accuracies = row.accuracies(tasks.len());
-    if arguments.json {
-        let tasks: Vec<_> = names
-            .iter()
-            .zip(&counts)
-            .zip(&accuracies)
-            .map(|((name, images), accuracy)| json!({"task": name, "test-images": images, "accuracy": accuracy}))
-            .collect();
-        return print_json(&json!({"scenario": scenario.name(), "tasks": tasks}));
+    fn counts(&self) -> Vec<usize> {
+        self.scenario.tasks().iter().map(|task| task.test.len()).collect()
     }
-    print(&row_table(&names, &counts, &accuracies))
+
+    /// Accuracy on every task in percent.
+    fn score(&self, clip: &Clip, label: &str) -> Result<Vec<f64>, Error> {
+        let (tasks, images) = (self.scenario.tasks().len(), self.counts().iter().sum::<usize>());
+        let mut meter = Meter::new(format!("scoring {label}"), images as u64);
+        let method = &*self.method;
+        let evaluator = Evaluator { scenario: self.scenario, settings: &self.settings, method, seed: self.seed };
+        let row = evaluator.row(clip, tasks, |images| {
+            meter.advance(images as u64, || "images".to_owned());
+            Ok(())
+        })?;
+        meter.finish(&format!("{images} images"));
+        Ok(row.accuracies(tasks))
+    }
+
+    fn json(&self, accuracies: &[f64]) -> serde_json::Value {
+        let tasks = self.names().into_iter().zip(self.counts()).zip(accuracies);
+        tasks
+            .map(|((name, images), accuracy)| json!({"task": name, "test-images": images, "accuracy": accuracy}))
+            .collect()
+    }
+}
+
+fn show_one(scorer: &Scorer<'_>, clip: &Clip, json: bool) -> Result<(), Error> {
+    let accuracies = scorer.score(clip, scorer.scenario.name())?;
+    if json {
+        return print_json(&json!({"scenario": scorer.scenario.name(), "tasks": scorer.json(&accuracies)}));
+    }
+    print(&row_table(&scorer.names(), &scorer.counts(), &accuracies))
+}
+
+/// Scores `share * clip + (1 - share) * base` for every share.
+fn show_sweep(scorer: &Scorer<'_>, clip: &Clip, base: &Clip, shares: &[f64], json: bool) -> Result<(), Error> {
+    let (ours, other) = (Weights::of(clip), Weights::of(base));
+    let mut rows = Vec::with_capacity(shares.len());
+    for share in shares {
+        let model = ours.interpolate(&other, *share).load_into(base.clone());
+        rows.push((*share, scorer.score(&model, &format!("share {share}"))?));
+    }
+    if json {
+        let row = |(share, accuracies): &(f64, Vec<f64>)| json!({"share": share, "tasks": scorer.json(accuracies)});
+        let rows: Vec<_> = rows.iter().map(row).collect();
+        return print_json(&json!({"scenario": scorer.scenario.name(), "interpolations": rows}));
+    }
+    print(&sweep_table(&scorer.names(), &rows))
 }

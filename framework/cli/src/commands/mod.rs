@@ -1,5 +1,6 @@
 //! One file a command.
 
+mod compare;
 mod eval;
 mod list;
 mod metrics;
@@ -17,6 +18,7 @@ use std::{
 
 use clf_core::Error;
 
+pub use compare::compare;
 pub use eval::eval;
 pub use list::list;
 pub use metrics::metrics;

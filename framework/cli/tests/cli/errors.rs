@@ -140,3 +140,22 @@ fn a_folder_that_cannot_be_made_is_named() {
     bench.write("occupied", "a file");
     bench.fails("run --method finetune --scenario small.toml --out occupied/run", 6, &["occupied/run"]);
 }
+
+#[test]
+fn an_interpolation_that_cannot_be_is_refused() {
+    let bench = Bench::new();
+    let sweep =
+        |shares: &str| format!("eval --scenario small.toml --checkpoint none.safetensors --interpolate {shares}");
+    bench.fails(&sweep("0:2:0.5"), 2, &["--interpolate", "1.5 is not from 0 to 1"]);
+    bench.fails(&sweep("0:1:0"), 2, &["positive step"]);
+    bench.fails(&sweep("0,high"), 2, &["\"high\" is not a number"]);
+    bench.fails("eval --scenario small.toml --interpolate 0,1", 2, &["--checkpoint"]);
+}
+
+#[test]
+fn what_a_method_needs_is_named_before_anything_is_loaded() {
+    let bench = Bench::new();
+    let memory = "run --method zscl --scenario small.toml --model nowhere.safetensors --set hook.distill.images=memory";
+    bench.fails(memory, 2, &["images of earlier tasks", "--hook exemplars"]);
+    bench.fails(&format!("{RUN} --set compat=published"), 2, &["compat", "known are paper, reference"]);
+}

@@ -35,15 +35,3 @@ fn the_tables_of_the_readme_are_those_of_the_program() {
         assert!(readme.contains(table.trim()), "README.md lacks the table of `clf list {kind} --markdown`:\n{table}");
     }
 }
-
-#[test]
-fn a_matrix_in_a_file_gives_its_figures() {
-    let bench = Bench::new();
-    bench.ok("run --method zero-shot --scenario small.toml --out run");
-    let from_folder = bench.ok("metrics run --json");
-    let from_file = bench.ok("metrics run/matrix.npy --json");
-    assert_eq!(from_folder, from_file);
-    bench.fails("metrics run/matrix.csv", 2, &["matrix.csv", "not a matrix"]);
-    bench.fails("metrics nothing.npy", 6, &["nothing.npy"]);
-    bench.fails("metrics run/matrix.npy --procedure mtl", 2, &["did you mean \"mtil\"?"]);
-}

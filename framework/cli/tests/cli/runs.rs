@@ -148,3 +148,47 @@ fn an_interrupt_stops_cleanly_and_keeps_what_is_finished() {
     assert_eq!(bench.read("run/matrix.csv").lines().count(), 2);
     assert!(bench.read("run/log.txt").contains("interrupted at task 0"));
 }
+
+#[test]
+fn interpolation_ends_at_the_two_models() {
+    let bench = Bench::new();
+    bench.ok("run --method finetune --scenario small.toml --out run --set train.lr=1e-2 --set train.steps=8");
+    let checkpoint = "eval --checkpoint run/model.safetensors --scenario small.toml --json";
+    let json = |arguments: &str| -> Value { serde_json::from_str(&bench.ok(arguments)).unwrap() };
+    let sweep = json(&format!("{checkpoint} --interpolate 0:1:0.25"));
+    let sweep = sweep["interpolations"].as_array().unwrap();
+    let shares: Vec<f64> = sweep.iter().map(|row| row["share"].as_f64().unwrap()).collect();
+    assert_eq!(shares, [0.0, 0.25, 0.5, 0.75, 1.0]);
+    assert_eq!(sweep[0]["tasks"], json("eval --scenario small.toml --json")["tasks"]);
+    assert_eq!(sweep[4]["tasks"], json(checkpoint)["tasks"]);
+    assert_ne!(sweep[0]["tasks"], sweep[4]["tasks"]);
+    let with_itself = json(&format!("{checkpoint} --interpolate 0,0.5 --base run/model.safetensors"));
+    assert_eq!(with_itself["interpolations"][0]["tasks"], sweep[4]["tasks"]);
+}
+
+#[test]
+fn joint_training_has_a_last_row_alone() {
+    let bench = Bench::new();
+    let result = bench.ok("run --method joint --scenario small.toml --out run --json");
+    let result: Value = serde_json::from_str(&result).unwrap();
+    assert!(result["metrics"]["mtil_last"].is_f64());
+    assert!(result["metrics"]["transfer"].is_null() && result["metrics"]["mtil_avg"].is_null());
+    // Two tasks of three steps, and the step at rate 0.
+    assert_eq!(steps(&bench, "run").len(), 7);
+    let rows: Vec<String> = bench.read("run/matrix.csv").lines().map(str::to_owned).collect();
+    assert_eq!(rows[2], "warm,,");
+    assert!(!rows[3].ends_with(','));
+}
+
+#[test]
+fn the_published_code_is_one_setting_away() {
+    let bench = Bench::new();
+    bench.ok("run --method icarl --scenario small.toml --out paper");
+    bench.ok("run --method icarl --scenario small.toml --out published --set compat=reference");
+    let config = |run: &str| bench.read(format!("{run}/config.toml"));
+    assert!(config("paper").contains("teacher = \"task-start\""), "{}", config("paper"));
+    let published = "teacher = \"zero-shot\"  # method icarl, as published, mtil";
+    assert!(config("published").contains(published), "{}", config("published"));
+    assert!(config("published").contains("selection = \"published\""));
+    assert!(bench.ok("show method icarl").contains("[as-published"));
+}

@@ -25,7 +25,7 @@ use crate::{
     registry::MethodEntry,
     scenario::Scenario,
     state::{Past, State},
-    task::Task,
+    task::{Task, TaskSettings},
 };
 
 /// A method on a scenario, ready to be executed.
@@ -57,6 +57,20 @@ pub struct TaskSettingsRule {
     pub lr: bool,
     /// The length was chosen by the user.
     pub length: bool,
+}
+
+impl TaskSettingsRule {
+    /// The settings of a task that still count.
+    #[must_use]
+    pub fn apply(self, mut settings: TaskSettings) -> TaskSettings {
+        if self.lr {
+            settings.lr = None;
+        }
+        if self.length {
+            (settings.steps, settings.epochs) = (None, None);
+        }
+        settings
+    }
 }
 
 /// What a run leaves behind.
@@ -215,14 +229,7 @@ impl<'a> Run<'a> {
     }
 
     pub(super) fn settings_of(&self, task: &Task) -> TrainSettings {
-        let mut settings = task.settings;
-        if self.task_settings.lr {
-            settings.lr = None;
-        }
-        if self.task_settings.length {
-            (settings.steps, settings.epochs) = (None, None);
-        }
-        self.train.for_task(&settings)
+        self.train.for_task(&self.task_settings.apply(task.settings))
     }
 
     pub(super) fn emit(&mut self, event: &Event<'_>) -> Result<(), Error> {
