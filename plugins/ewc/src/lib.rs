@@ -74,3 +74,36 @@ clf_core::register_method! {
     differences: &["online form: one Fisher matrix and one anchor, whatever the number of tasks (arXiv 1805.06370)"],
     method: Classification,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use clf_core::burn::tensor::{Device, Tensor};
+
+    use super::*;
+
+    fn weights(values: [f32; 2]) -> Weights {
+        [(Arc::from("w"), Tensor::<1>::from_data(values, &Device::flex()))].into_iter().collect()
+    }
+
+    #[test]
+    fn penalty_and_gradient_equal_values_computed_by_hand() {
+        let mut hook =
+            Ewc { weight: 10.0, gamma: 1.0, images: 1, fisher: weights([2.0, 0.5]), anchor: weights([1.0, 1.0]) };
+        let mut gradients = weights([0.5, 0.5]);
+        let terms = hook.gradient(&weights([2.0, 3.0]), &mut gradients).unwrap();
+        // F d = (2, 1), so the gradient grows by 10 F d and the penalty is 10 / 2 (2 * 1 + 0.5 * 4).
+        let values: Vec<f32> = gradients.get("w").unwrap().to_data().iter::<f32>().collect();
+        assert_eq!(values, [20.5, 10.5]);
+        assert_eq!(terms[0].value.clone().into_scalar::<f32>() * terms[0].weight as f32, 20.0);
+    }
+
+    #[test]
+    fn the_first_task_is_free() {
+        let mut hook =
+            Ewc { weight: 10.0, gamma: 1.0, images: 1, fisher: Weights::default(), anchor: Weights::default() };
+        let mut gradients = weights([0.5, 0.5]);
+        assert!(hook.gradient(&weights([2.0, 3.0]), &mut gradients).unwrap().is_empty());
+    }
+}

@@ -110,3 +110,39 @@ crate::register_hook! {
                decay = 0.9\nevery = 10\n",
     hook: Ema,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use burn::tensor::{Device, Tensor};
+
+    use super::*;
+
+    fn weights(value: f32) -> Weights {
+        [(Arc::from("w"), Tensor::<1>::from_data([value], &Device::flex()))].into_iter().collect()
+    }
+
+    fn value(weights: &Weights) -> f32 {
+        weights.get("w").unwrap().clone().into_scalar()
+    }
+
+    #[test]
+    fn an_average_is_kept_beside_the_student_and_skips_steps() {
+        let mut hook = Ema { mode: EmaMode::Average, decay: 0.75, every: 2, other: weights(1.0) };
+        let mut student = weights(3.0);
+        for iteration in 0..3 {
+            hook.after_step(iteration, &mut student).unwrap();
+        }
+        // 0.75 + 0.75 = 1.5 after step 0, nothing after step 1, 1.125 + 0.75 after step 2.
+        assert_eq!((value(&hook.other), value(&student)), (1.875, 3.0));
+    }
+
+    #[test]
+    fn a_student_can_be_pulled_towards_what_it_was_before_the_previous_pull() {
+        let mut hook = Ema { mode: EmaMode::Previous, decay: 0.5, every: 1, other: weights(1.0) };
+        let mut student = weights(3.0);
+        hook.after_step(0, &mut student).unwrap();
+        assert_eq!((value(&hook.other), value(&student)), (3.0, 2.0));
+    }
+}

@@ -74,12 +74,8 @@ impl Wise {
             Ok(self.relative(&fisher))
         };
         let (f, g) = (information(ours)?, information(other)?);
-        let (f, g) = (f.map(|f| f.clone() * self.alpha), g.map(|g| g.clone() * (1.0 - self.alpha)));
-        let weighted = |values: &Weights, by: &Weights| values.zip(by, |value, by| value.clone() * by.clone());
-        let sum = weighted(ours, &f).zip(&weighted(other, &g), |a, b| a.clone() + b.clone());
-        let total = f.zip(&g, |f, g| f.clone() + g.clone());
-        // A parameter without any information on either side (an embedding that no prompt uses) is merged plainly.
-        Ok(ours.interpolate(other, self.alpha).updated(&sum.zip(&total, |sum, total| sum.clone() / total.clone())))
+        // A parameter without Fisher information, such as one of a method's own, is merged plainly.
+        Ok(ours.interpolate(other, self.alpha).updated(&weighted((ours, &f), (other, &g), self.alpha)))
     }
 
     /// Fisher values in shares of their mean over all parameters, at least the floor.
@@ -91,6 +87,15 @@ impl Wise {
     }
 }
 
+/// `(alpha F a + (1 - alpha) G b) / (alpha F + (1 - alpha) G)` for weights `a`, `b` with Fisher information `F`, `G`.
+fn weighted((a, f): (&Weights, &Weights), (b, g): (&Weights, &Weights), alpha: f64) -> Weights {
+    let (f, g) = (f.map(|f| f.clone() * alpha), g.map(|g| g.clone() * (1.0 - alpha)));
+    let product = |values: &Weights, by: &Weights| values.zip(by, |value, by| value.clone() * by.clone());
+    let sum = product(a, &f).zip(&product(b, &g), |a, b| a.clone() + b.clone());
+    let total = f.zip(&g, |f, g| f.clone() + g.clone());
+    sum.zip(&total, |sum, total| sum.clone() / total.clone())
+}
+
 crate::register_hook! {
     name: "wise",
     summary: "Interpolates the weights with those at the start of the task, or of the untouched model, at its end.",
@@ -98,4 +103,41 @@ crate::register_hook! {
     defaults: "# Reference script WiSE_finetune.sh.\nalpha = 0.8\n# task-start or zero-shot.\nwith = \"task-start\"\n\
                # Ours.\nfisher = false\nfisher-images = 256\nfisher-floor = 1e-6\n",
     hook: Wise,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use burn::tensor::{Device, Tensor};
+
+    use super::*;
+
+    fn weights(values: [f32; 2]) -> Weights {
+        [(Arc::from("w"), Tensor::<1>::from_data(values, &Device::flex()))].into_iter().collect()
+    }
+
+    fn values(weights: &Weights) -> Vec<f32> {
+        weights.get("w").unwrap().to_data().iter::<f32>().collect()
+    }
+
+    #[test]
+    fn a_parameter_that_matters_more_in_one_model_stays_closer_to_it() {
+        let (a, b) = (weights([1.0, 1.0]), weights([5.0, 5.0]));
+        let merged = weighted((&a, &weights([1.0, 3.0])), (&b, &weights([1.0, 1.0])), 0.5);
+        assert_eq!(values(&merged), [3.0, 2.0]);
+    }
+
+    #[test]
+    fn fisher_values_are_shares_of_their_mean_with_a_floor() {
+        let hook = Wise {
+            alpha: 0.5,
+            with: MergeWith::TaskStart,
+            fisher: true,
+            fisher_images: 1,
+            fisher_floor: 0.25,
+            other: Weights::default(),
+        };
+        assert_eq!(values(&hook.relative(&weights([0.0, 8.0]))), [0.25, 2.0]);
+    }
 }
