@@ -32,7 +32,7 @@ pub enum CandidateClasses {
 }
 
 /// `ce + alpha |s(x') - z'|^2 + beta ce(s(x''), y'')` with images `x'`, `x''` from a reservoir, their scores `z'` when they
-/// were put there and their labels `y''` (Buzzega et al. 2020, eq. 6). Scores are the scaled cosines with the classes of
+/// were put there and their labels `y''` (Buzzega et al. 2020). Scores are the scaled cosines with the classes of
 /// an image's own task.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

@@ -7,7 +7,7 @@ use clf_core::{
 use serde::{Deserialize, Serialize};
 
 /// `weight / 2 * sum_i F_i (theta_i - theta*_i)^2`, with the Fisher information `F` of the tasks so far and the weights
-/// `theta*` that the last of them left behind (online EWC, Schwarz et al. 2018, arXiv 1805.06370, eq. 9).
+/// `theta*` that the last of them left behind (online EWC, Schwarz et al. 2018, arXiv 1805.06370).
 ///
 /// After each task `F = gamma F + F_task`. The gradient is added in closed form.
 #[derive(Debug, Serialize, Deserialize)]

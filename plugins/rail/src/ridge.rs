@@ -7,8 +7,7 @@ use faer::{Mat, Side, linalg::solvers::Solve};
 /// Ridge regression onto classes that arrive over time.
 ///
 /// With expanded features `P` and one-hot labels `Y` of everything seen, `W = (P^T P + lambda I)^-1 P^T Y`. The sums are
-/// kept, so that this is exact whatever the order of the tasks; it equals the recursion of the paper (Xu et al. 2024,
-/// theorem 1).
+/// kept, so that this is exact whatever the order of the tasks; it equals the recursion of the paper (Xu et al. 2024).
 #[derive(Debug, Default)]
 pub(crate) struct Ridge {
     /// `P^T P`, `[hidden, hidden]`.

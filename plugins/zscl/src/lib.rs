@@ -55,9 +55,9 @@ register! {
     // Script ZSCL_WiSE.sh.
     "zscl-wise": "ZSCL's distillation, then WiSE-FT.", ", script ZSCL_WiSE.sh", ["hooks = ['distill', 'wise']\n"];
 
-    "zscl-image": "ZSCL's distillation alone, rows only: over the texts of each image.", ", table 3 (image loss)",
+    "zscl-image": "ZSCL's distillation alone, rows only: over the texts of each image.", ", flag --image_loss",
         [DISTILLATION, "[hook.distill]\ntext = false\n"];
-    "zscl-text": "ZSCL's distillation alone, columns only: over the images of each text.", ", table 3 (text loss)",
+    "zscl-text": "ZSCL's distillation alone, columns only: over the images of each text.", ", flag --text_loss",
         [DISTILLATION, "[hook.distill]\nimage = false\n"];
     "zscl-image-image": "ZSCL's distillation with similarities of images to images as well.", ", flag --ablation_loss_2",
         [DISTILLATION, "[hook.distill]\nimage-image = true\n"];

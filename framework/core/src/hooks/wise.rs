@@ -16,7 +16,7 @@ pub enum MergeWith {
 /// Interpolation of the weights at the end of a task (WiSE-FT, Wortsman et al. 2022, arXiv 2109.01903, eq. 1).
 ///
 /// `theta = alpha theta + (1 - alpha) b`. With `fisher`, every parameter is weighted by its Fisher information in both
-/// models, estimated on images of the task (Matena and Raffel 2022, arXiv 2111.09832, eq. 4):
+/// models, estimated on images of the task (Matena and Raffel 2022, arXiv 2111.09832):
 /// `theta = (alpha F theta + (1 - alpha) G b) / (alpha F + (1 - alpha) G)`.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
