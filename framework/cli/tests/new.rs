@@ -17,6 +17,8 @@ const CLF: &str = env!("CARGO_BIN_EXE_clf");
 const LINES: usize = 60;
 /// Name of the new method.
 const NAME: &str = "made-by-test";
+/// Features of the build that is used again.
+const FEATURES: &str = if cfg!(feature = "cuda") { "--features cuda" } else { "" };
 
 fn run(program: impl AsRef<Path>, folder: &Path, arguments: &str) -> Output {
     let mut command = Command::new(program.as_ref());
@@ -68,17 +70,17 @@ fn a_new_method_is_short_and_is_built_tested_and_run_without_an_edit() {
     assert!(lines <= LINES, "{lines} lines");
 
     let start = Instant::now();
-    let [tests, log] = succeeds(env!("CARGO"), &made, "test --release --offline");
+    let [tests, log] = succeeds(env!("CARGO"), &made, &format!("test --release --offline {FEATURES}"));
     let compiled: Vec<&str> = log.lines().filter_map(|line| line.trim().strip_prefix("Compiling ")).collect();
     eprintln!("{} s, compiled {}: {compiled:#?}", start.elapsed().as_secs(), compiled.len());
     assert!(tests.contains("the_method_keeps_its_contract ... ok"), "{tests}");
     let again: Vec<&&str> = compiled.iter().filter(|line| line.starts_with("burn")).collect();
-    assert!(again.is_empty(), "compiled once more: {again:?}\n{log}");
+    assert!(again.is_empty(), "features or profile differ from those of the workspace: {again:?}\n{log}");
 
     let program = target().join("release").join(NAME);
     let [methods, _] = succeeds(&program, folder.path(), "list methods");
     assert!(methods.contains(NAME) && methods.contains("finetune"), "{methods}");
-    let arguments = "--scenario mtil-mini --set train.steps=2 --set train.warmup=1 --out run --json";
+    let arguments = "--scenario mtil-mini --set train.steps=2 --out run --json";
     let [result, _] = succeeds(&program, folder.path(), &format!("run --method {NAME} {arguments}"));
     let result: Value = serde_json::from_str(&result).unwrap();
     assert_eq!((&result["method"], &result["finished"]), (&NAME.into(), &true.into()), "{result}");
@@ -95,7 +97,8 @@ fn the_crate_goes_into_the_folder_that_is_named_even_if_it_is_there() {
     fs::create_dir(folder.path().join("empty")).unwrap();
     for out in ["deep/inside", "empty"] {
         succeeds(CLF, folder.path(), &format!("new method own-idea --out {out} --clf {clf}"));
-        let files = [".gitignore", "Cargo.lock", "Cargo.toml", "README.md", "rust-toolchain.toml", "src", "tests"];
+        let config = ["rust-toolchain.toml", "rustfmt.toml"];
+        let files = [&[".gitignore", "Cargo.lock", "Cargo.toml", "README.md"][..], &config, &["src", "tests"]].concat();
         assert_eq!(entries(&folder.path().join(out)), files);
     }
     assert_eq!(entries(folder.path()), ["deep", "empty"]);

@@ -12,10 +12,11 @@ macro_rules! template {
 
 /// The files of a crate with a method, by path. Their names are those of the method `new-method`, so that the source
 /// compiles as it is: it is an example of this crate.
-const FILES: [(&str, &str); 9] = [
+const FILES: [(&str, &str); 10] = [
     ("Cargo.toml", template!("Cargo.template.toml")),
     ("Cargo.lock", include_str!("../../../../../Cargo.lock")),
     ("rust-toolchain.toml", include_str!("../../../../../rust-toolchain.toml")),
+    ("rustfmt.toml", include_str!("../../../../../rustfmt.toml")),
     ("README.md", template!("README.md")),
     (".gitignore", template!("gitignore")),
     ("src/lib.rs", template!("src/lib.rs")),
