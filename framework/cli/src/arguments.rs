@@ -35,6 +35,8 @@ pub enum Command {
     Pretrain(PretrainArguments),
     /// Prints the figures of a run folder or of a matrix in a .npy file.
     Metrics(MetricsArguments),
+    /// Writes a crate with a method of your own, ready to run.
+    New(NewArguments),
 }
 
 /// Where data and weights are.
@@ -306,4 +308,24 @@ pub struct MetricsArguments {
     /// Prints JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum NewKind {
+    Method,
+}
+
+#[derive(Args)]
+pub struct NewArguments {
+    /// What to write.
+    #[arg(value_enum)]
+    pub kind: NewKind,
+    /// Its name, in kebab-case.
+    pub name: String,
+    /// Folder of the crate; the default is NAME.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// A clone of clf, which the crate depends on; the default is the one that this program was built from.
+    #[arg(long, value_name = "DIR")]
+    pub clf: Option<PathBuf>,
 }

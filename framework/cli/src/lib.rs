@@ -40,6 +40,7 @@ pub fn main() -> ExitCode {
         Command::Show(show) => commands::show(&show),
         Command::Pretrain(pretrain) => commands::pretrain(&pretrain),
         Command::Metrics(metrics) => commands::metrics(&metrics),
+        Command::New(new) => commands::new(&new),
     };
     // A panic is a defect; its message is on stderr already.
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
