@@ -13,8 +13,12 @@ use rayon::prelude::*;
 pub fn herd(features: &[f32], width: usize, count: usize) -> Vec<usize> {
     let rows: Vec<&[f32]> = features.chunks_exact(width).collect();
     let mut mean = vec![0.0; width];
-    rows.iter().for_each(|row| add(&mut mean, row));
-    mean.iter_mut().for_each(|value| *value /= rows.len() as f64);
+    for row in &rows {
+        add(&mut mean, row);
+    }
+    for value in &mut mean {
+        *value /= rows.len() as f64;
+    }
 
     let mut left: Vec<usize> = (0..rows.len()).collect();
     let mut sum = vec![0.0; width];

@@ -26,7 +26,10 @@ impl Ridge {
     /// - `gram`: `[hidden, hidden]`
     /// - `cross`: `[hidden, classes of the task]`
     pub fn add(&mut self, gram: Tensor<2>, cross: Tensor<2>) {
-        self.gram = Some(self.gram.take().map_or_else(|| gram.clone(), |sum| sum + gram.clone()));
+        self.gram = Some(match self.gram.take() {
+            None => gram,
+            Some(sum) => sum + gram,
+        });
         let columns = self.cross.take().into_iter().chain([cross]).collect();
         self.cross = Some(Tensor::cat(columns, 1));
     }

@@ -153,7 +153,7 @@ fn a_method_that_cannot_run_stops_everything_before_it_begins() {
     let (head, tail) = text.split_once("[reference]").unwrap();
     bench.write("bare.toml", &format!("{head}[train]{}", tail.split_once("[train]").unwrap().1));
     bench.fails("compare --scenario bare.toml --methods finetune,zscl", 2, &["\"zscl\"", "--reference-images"]);
-    bench.fails(&format!("{COMPARE} --hook l2"), 2, &["method zero-shot", "never trains"]);
+    bench.fails(&format!("{COMPARE} --hook l2"), 2, &["method zero-shot", "never learns"]);
     bench.fails(&format!("{COMPARE} --set train.batch-size=0"), 2, &["method zero-shot", "train.batch-size"]);
     bench.fails("compare --scenario small.toml --methods finetune,zslc", 2, &["did you mean \"zscl\"?"]);
     bench.fails(&format!("{COMPARE},finetune"), 2, &["--methods", "\"finetune\" is listed twice"]);

@@ -34,10 +34,10 @@ impl Run<'_> {
         let steps = if trains == Trains::Nothing && own.is_empty() { 0 } else { self.length(task, &settings) + 1 };
         self.emit(&Event::TaskStarted { task_id, task, steps })?;
         if steps == 0 {
-            return match self.hooks.is_empty() {
-                true => self.end_task(&border, 0),
-                false => Err(Error::config("hooks", "the method takes no training steps, so a hook would never run")),
-            };
+            if !self.hooks.is_empty() {
+                return Err(Error::config("hooks", "the method takes no training steps, so a hook would never run"));
+            }
+            return self.end_task(&border, 0);
         }
         let schedule = Schedule { peak: settings.lr, warmup: settings.warmup, total: steps - 1 };
         let class_texts = TokenBatch::new(&tokenise(&task.train_prompts, &student.config().text)?);

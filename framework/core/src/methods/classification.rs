@@ -117,7 +117,7 @@ impl Method for Classification {
             TrainMode::Image | TrainMode::Text => Trains::Image,
         };
         let reference_texts = self.negatives == Negatives::ReferenceTexts;
-        Capabilities { trains, reference_texts, ..Capabilities::default() }
+        Capabilities { reference_texts, trains, ..Capabilities::default() }
     }
 
     fn begin_task(&mut self, task: &TaskContext<'_>) -> Result<(), Error> {
@@ -132,10 +132,8 @@ impl Method for Classification {
         if self.negatives == Negatives::SeenClasses {
             self.seen = [self.others.clone(), task.class_tokens()?].concat();
         }
-        self.frozen = match self.published_text() {
-            true => Some(zero_shot_classifier(task.student, &task.task.eval_prompts)?),
-            false => None,
-        };
+        let fixed = || zero_shot_classifier(task.student, &task.task.eval_prompts);
+        self.frozen = self.published_text().then(fixed).transpose()?;
         Ok(())
     }
 

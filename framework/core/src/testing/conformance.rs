@@ -112,7 +112,7 @@ impl Conformance {
     ///
     /// The first check that the method does not pass.
     pub fn check(&self) -> Result<(), Violation> {
-        let entry = registry::find::<MethodEntry>(&self.method).map_err(|error| violation("settings", error))?;
+        let entry = registry::find::<MethodEntry>(&self.method).map_err(|error| failed("settings", &error))?;
         for procedure in PROCEDURES {
             let plain = Variation { procedure, ..Variation::default() };
             self.settings(entry, procedure)?;
@@ -144,8 +144,8 @@ impl Conformance {
 
     fn run(&self, entry: &MethodEntry, variation: Variation, check: &'static str) -> Result<Record, Violation> {
         self.try_run(entry, variation).map_err(|error| match &error {
-            Error::Data(_) => violation("access", error),
-            _ => violation(check, error),
+            Error::Data(_) => failed("access", &error),
+            _ => failed(check, &error),
         })
     }
 
@@ -167,7 +167,7 @@ impl Conformance {
 
     /// Defaults build the method and its hooks, and come back unchanged.
     fn settings(&self, entry: &MethodEntry, procedure: &'static str) -> Result<(), Violation> {
-        let failed = |error: Error| violation("settings", error);
+        let failed = |error: Error| failed("settings", &error);
         let config = self.config(entry, Variation { procedure, ..Variation::default() }).map_err(failed)?;
         let method = config.build_method(entry).map_err(failed)?;
         let same = |place: &str, given: Option<&toml::Value>, built: &dyn erased_serde::Serialize| {
@@ -190,7 +190,7 @@ impl Conformance {
     }
 
     fn scope(&self, entry: &MethodEntry, variation: Variation, record: &Record) -> Result<(), Violation> {
-        let failed = |error: Error| violation("scope", error);
+        let failed = |error: Error| failed("scope", &error);
         let config = self.config(entry, variation).map_err(failed)?;
         let trains = config.capabilities(entry).map_err(failed)?.trains;
         let model = World::model().map_err(|error| failed(error.into()))?;
@@ -283,6 +283,10 @@ fn learning(record: &Record) -> Result<(), Violation> {
     Err(violation("learning", format!("the loss rises from {first} to {last} in the first task")))
 }
 
-fn violation(check: &'static str, what: impl ToString) -> Violation {
-    Violation { check, what: what.to_string() }
+fn violation(check: &'static str, what: impl Into<String>) -> Violation {
+    Violation { check, what: what.into() }
+}
+
+fn failed(check: &'static str, error: &Error) -> Violation {
+    violation(check, error.to_string())
 }
