@@ -181,7 +181,7 @@ fn recipe(golden: &Golden, method: &str, settings: &Value) -> String {
         if let Some(alpha) = settings["ref_wise"].as_f64() {
             distill += &format!("teacher = 'wise'\nteacher-alpha = {alpha:?}\n");
         }
-        if method.starts_with("lwf") && settings["teacher"] != settings["start"] {
+        if method.starts_with("lwf") && settings["teacher"] != settings["start"] && settings["alias_teacher"] != true {
             distill += "teacher = 'zero-shot'\n";
         }
         if method == "lwf-vr" {
