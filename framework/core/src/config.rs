@@ -5,6 +5,9 @@
 //! for a procedure (`[when.PROCEDURE]`) and, if `compat = "reference"` is chosen, those of the published code
 //! (`[as-published]`). A key that no default knows is an error.
 
+mod tables;
+mod variants;
+
 use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
@@ -19,6 +22,8 @@ use crate::{
     registry::{self, Build, HookEntry, MethodEntry},
     scenario::ScenarioHead,
 };
+use tables::{join, leaves, lookup, nested, parse, take_table};
+use variants::{Layer, Variants, wants_published_code};
 
 const ENGINE_DEFAULTS: &str = include_str!("engine/defaults.toml");
 
@@ -286,44 +291,6 @@ impl Config {
     }
 }
 
-/// Which variants of the defaults count.
-struct Variants<'a> {
-    procedure: &'a str,
-    as_published: bool,
-}
-
-/// Defaults, and the variants of them that count, weak to strong, each with what it is called.
-struct Layer {
-    plain: Table,
-    variants: Vec<(Table, String)>,
-}
-
-impl Variants<'_> {
-    fn split(&self, mut plain: Table) -> Layer {
-        let mut published = take_table(Some(&mut plain), "as-published");
-        let for_procedure = |table: Option<&mut Table>| take_table(take_table(table, "when").as_mut(), self.procedure);
-        let when = for_procedure(Some(&mut plain));
-        let published_when = for_procedure(published.as_mut());
-        let named = |table: Option<Table>, name: String| table.map(|table| (table, name));
-        let mut variants: Vec<_> = named(when, format!(", {}", self.procedure)).into_iter().collect();
-        if self.as_published {
-            variants.extend(named(published, ", as published".to_owned()));
-            variants.extend(named(published_when, format!(", as published, {}", self.procedure)));
-        }
-        Layer { plain, variants }
-    }
-}
-
-/// Whether the user asks for the published code, bugs included.
-fn wants_published_code(user: &[UserLayer]) -> Result<bool, Error> {
-    let chosen = user.iter().rev().find_map(|layer| layer.table.get("compat"));
-    match chosen.map(|value| value.as_str().unwrap_or_default()) {
-        None | Some("paper") => Ok(false),
-        Some("reference") => Ok(true),
-        Some(other) => Err(Error::unknown("value of compat", other, ["paper", "reference"].into_iter())),
-    }
-}
-
 /// Parses `key.path=value` of `--set`; a value that is not TOML is taken as text.
 ///
 /// # Errors
@@ -339,42 +306,6 @@ pub fn parse_assignment(text: &str) -> Result<UserLayer, Error> {
     let key = parts.pop().unwrap_or_default();
     let table = nested(parts, Table::from_iter([(key.to_owned(), value)]));
     Ok(UserLayer { origin: format!("--set {text}"), table })
-}
-
-fn parse(place: &str, text: &str) -> Result<Table, Error> {
-    text.parse().map_err(|error: toml::de::Error| Error::config(place, error.to_string()))
-}
-
-fn nested<'a>(path: impl IntoIterator<Item = &'a str, IntoIter: DoubleEndedIterator>, table: Table) -> Table {
-    path.into_iter().rev().fold(table, |table, key| Table::from_iter([(key.to_owned(), Value::Table(table))]))
-}
-
-fn take_table(table: Option<&mut Table>, key: &str) -> Option<Table> {
-    match table?.remove(key)? {
-        Value::Table(table) => Some(table),
-        _ => None,
-    }
-}
-
-fn join(path: &str, key: &str) -> String {
-    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
-}
-
-fn lookup<'a>(table: &'a Table, path: &str) -> Option<&'a Value> {
-    let (first, rest) = path.split_once('.').map_or((path, None), |(first, rest)| (first, Some(rest)));
-    let value = table.get(first)?;
-    rest.map_or(Some(value), |rest| lookup(value.as_table()?, rest))
-}
-
-fn leaves(table: &Table, path: &str) -> Vec<(String, Value)> {
-    let mut found = Vec::new();
-    for (key, value) in table {
-        match value {
-            Value::Table(inner) => found.extend(leaves(inner, &join(path, key))),
-            value => found.push((join(path, key), value.clone())),
-        }
-    }
-    found
 }
 
 #[cfg(test)]

@@ -4,6 +4,9 @@ use serde_json::Value;
 
 use super::bench::Bench;
 
+const CLASS_INCREMENTAL: &str = "summary = 'x'\nprocedure = 'class-incremental'\ndataset = 'folder:warm'\n\
+     initial-increment = 1\nincrement = 1\nclass-order = [1, 0]\n[train]\nepochs = 1\nbatch-size = 2\nwarmup = 1\n";
+
 /// The lines of `metrics.jsonl` without what depends on the clock.
 fn steps(bench: &Bench, run: &str) -> Vec<Value> {
     let line = |line: &str| {
@@ -92,11 +95,7 @@ fn a_method_that_never_trains_leaves_the_weights_and_the_first_row_alone() {
 #[test]
 fn classes_arrive_in_increments() {
     let bench = Bench::new();
-    bench.write(
-        "cil.toml",
-        "summary = 'x'\nprocedure = 'class-incremental'\ndataset = 'folder:warm'\ninitial-increment = 1\n\
-         increment = 1\nclass-order = [1, 0]\n[train]\nepochs = 1\nbatch-size = 2\nwarmup = 1\n",
-    );
+    bench.write("cil.toml", CLASS_INCREMENTAL);
     let result = bench.ok("run --method finetune --scenario cil.toml --out run --json");
     let result: Value = serde_json::from_str(&result).unwrap();
     assert_eq!(result["procedure"], "class-incremental");
@@ -191,4 +190,10 @@ fn the_published_code_is_one_setting_away() {
     assert!(config("published").contains(published), "{}", config("published"));
     assert!(config("published").contains("selection = \"published\""));
     assert!(bench.ok("show method icarl").contains("[as-published"));
+
+    // The class-incremental code scores random crops, whatever the method.
+    bench.write("cil.toml", CLASS_INCREMENTAL);
+    bench.ok("run --method zero-shot --scenario cil.toml --out cil --set compat=reference");
+    let transform = "transform = \"train\"  # default, as published, class-incremental";
+    assert!(config("cil").contains(transform), "{}", config("cil"));
 }

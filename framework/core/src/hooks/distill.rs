@@ -94,7 +94,8 @@ pub struct Distill {
     pub weight: f64,
     /// Softmax temperature.
     pub temperature: f64,
-    /// Compute what a frozen teacher says about an image once; takes four bytes a feature and image.
+    /// Compute what a frozen teacher says about a text or an image once, not in every step. Takes four bytes a feature and
+    /// image, and changes no loss.
     pub cache: bool,
     #[serde(skip)]
     tokens: Vec<Vec<u32>>,
@@ -151,7 +152,9 @@ impl Distill {
         } else {
             frozen.model.encode_images(batch.images.clone())
         };
-        Ok(Some(Targets { images, texts: frozen.texts.clone() }))
+        let again = || encode_texts_in_chunks(&frozen.model, &self.tokens);
+        let texts = if self.cache { frozen.texts.clone() } else { again() };
+        Ok(Some(Targets { images, texts }))
     }
 
     /// The terms of `student` features against those of the teacher.
