@@ -159,20 +159,23 @@ impl Step<'_> {
         self.parameters.get(name).cloned()
     }
 
+    /// The task's images, then those of every stream.
+    pub(crate) fn all_batches(&self) -> impl Iterator<Item = &ImageBatch> {
+        std::iter::once(&self.batch).chain(self.streams.iter().map(|stream| &stream.batch))
+    }
+
     /// Features of the task's images, then those of every stream; the batches go through the tower as one.
     fn all_image_features(&self) -> &[Tensor<2>] {
         self.image_features.get_or_init(|| {
-            let batches: Vec<&ImageBatch> =
-                std::iter::once(&self.batch).chain(self.streams.iter().map(|stream| &stream.batch)).collect();
-            let images = batches.iter().map(|batch| batch.images.clone()).collect();
+            let images = self.all_batches().map(|batch| batch.images.clone()).collect();
             let features = self.model.encode_images(Tensor::cat(images, 0));
             let mut first = 0;
-            let mut part = |batch: &&ImageBatch| {
+            let part = |batch: &ImageBatch| {
                 let count = batch.indices.len();
                 first += count;
                 features.clone().narrow(0, first - count, count)
             };
-            batches.iter().map(&mut part).collect()
+            self.all_batches().map(part).collect()
         })
     }
 }

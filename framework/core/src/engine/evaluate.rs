@@ -199,12 +199,16 @@ struct CandidateSet {
 impl Run<'_> {
     /// Scores `model` after every number of tasks in `learned`.
     pub(super) fn evaluate(&mut self, model: &Clip, learned: Range<usize>) -> Result<Vec<Row>, Error> {
-        let scored = |task| learned.clone().any(|learned| self.scenario.candidates(learned, task).is_some());
-        let tasks = self.scenario.tasks().iter().enumerate();
+        let scored = |task| learned.clone().any(|learned| self.around.scenario.candidates(learned, task).is_some());
+        let tasks = self.around.scenario.tasks().iter().enumerate();
         let images = tasks.filter(|(id, _)| scored(*id)).map(|(_, task)| task.test.len()).sum();
         self.emit(&Event::EvaluationStarted { learned: learned.start, images })?;
-        let evaluator =
-            Evaluator { scenario: self.scenario, settings: &self.eval, method: &*self.method, seed: self.seed };
+        let evaluator = Evaluator {
+            scenario: self.around.scenario,
+            settings: &self.eval,
+            method: &*self.method,
+            seed: self.around.seed,
+        };
         let (observers, stop, task) = (&mut self.observers, &self.stop, learned.start);
         evaluator.rows(model, learned, |images| {
             if stop.load(Ordering::Relaxed) {

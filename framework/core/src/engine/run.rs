@@ -22,23 +22,21 @@ use crate::{
     hook::RegularizerHook,
     method::Method,
     metrics::AccuracyMatrix,
+    random::Key,
     registry::MethodEntry,
     scenario::Scenario,
     state::{Past, State},
-    task::{Task, TaskSettings},
+    task::{Task, TaskContext, TaskSettings},
 };
 
 /// A method on a scenario, ready to be executed.
 pub struct Run<'a> {
-    pub(super) seed: u64,
     pub(super) method: Box<dyn Method>,
     pub(super) hooks: Vec<Box<dyn RegularizerHook>>,
-    pub(super) scenario: &'a dyn Scenario,
+    pub(super) around: Surroundings<'a>,
     train: TrainSettings,
     task_settings: TaskSettingsRule,
     pub(super) eval: EvalSettings,
-    pub(super) zero_shot: Clip,
-    pub(super) device: Device,
     entry: &'a MethodEntry,
     config: Config,
     /// Who watches.
@@ -48,6 +46,29 @@ pub struct Run<'a> {
     /// Puts new objects, with the saved state of the old ones, in place of the method and its hooks after this iteration
     /// of every task and between tasks. Nothing may change by it.
     pub rebuild_after: Option<usize>,
+}
+
+/// What never changes in a run.
+pub(super) struct Surroundings<'a> {
+    pub scenario: &'a dyn Scenario,
+    pub zero_shot: Clip,
+    pub seed: u64,
+    pub device: Device,
+}
+
+impl Surroundings<'_> {
+    /// What a method and its hooks see at one end of a task.
+    pub fn context<'b>(&'b self, border: &Border<'b>) -> TaskContext<'b> {
+        let Border { task_id, task, settings, student, weights } = *border;
+        let Self { scenario, zero_shot, seed, device } = self;
+        let reference = scenario.reference();
+        TaskContext { task_id, task, student, weights, zero_shot, reference, settings, seed: *seed, device }
+    }
+
+    /// What randomness of a task is drawn for.
+    pub fn key(&self, task_id: usize) -> Key {
+        Key { seed: self.seed, task: task_id as u64, ..Key::default() }
+    }
 }
 
 /// Which settings of single tasks give way to those of the run.
@@ -97,15 +118,12 @@ impl<'a> Run<'a> {
         zero_shot: Clip,
     ) -> Result<Self, Error> {
         let run = Self {
-            seed: config.seed()?,
             method: config.build_method(method)?,
             hooks: config.build_hooks()?,
-            scenario,
+            around: Surroundings { scenario, device: zero_shot.device(), zero_shot, seed: config.seed()? },
             train: config.train()?,
             task_settings: config.task_settings_rule(),
             eval: config.eval()?,
-            device: zero_shot.device(),
-            zero_shot,
             entry: method,
             config: config.clone(),
             observers: Vec::new(),
@@ -127,15 +145,15 @@ impl<'a> Run<'a> {
     ///
     /// When data cannot be read, a value is not finite, an observer fails or the user stops the run.
     pub fn execute(mut self, start: Weights) -> Result<Outcome, Error> {
-        let scenario = self.scenario;
+        let scenario = self.around.scenario;
         let tasks = scenario.tasks();
         let names = tasks.iter().map(|task| task.name.clone()).collect();
         let counts = tasks.iter().map(|task| task.test.len()).collect();
         let mut matrix = AccuracyMatrix::new(names, counts);
 
-        let untouched = self.evaluate(&self.zero_shot.clone(), 0..tasks.len() + 1)?;
+        let untouched = self.evaluate(&self.around.zero_shot.clone(), 0..tasks.len() + 1)?;
         self.emit(&Event::Untouched(&untouched))?;
-        let mut student = start.load_into(self.zero_shot.clone());
+        let mut student = start.load_into(self.around.zero_shot.clone());
         let Capabilities { joint, fixed, .. } = self.capabilities();
         for (learned, untouched) in untouched.into_iter().enumerate() {
             let row = match learned.checked_sub(1).filter(|_| !fixed) {
@@ -167,7 +185,7 @@ impl<'a> Run<'a> {
 
     /// Gives saved states to the method and the hooks; `learned` tasks, the current one included, are known.
     fn load(&mut self, states: &BTreeMap<String, State>, learned: usize) -> Result<(), Error> {
-        let past = Past { tasks: &self.scenario.tasks()[..learned], device: &self.device };
+        let past = Past { tasks: &self.around.scenario.tasks()[..learned], device: &self.around.device };
         let none = State::default();
         let state = |name: &str| states.get(name).unwrap_or(&none);
         self.method.load(state("method"), &past)?;
@@ -193,7 +211,10 @@ impl<'a> Run<'a> {
         self.rebuild()?;
         self.begin_task(start)?;
         self.begin_hooks(start)?;
-        self.load(&states, if self.capabilities().joint { self.scenario.tasks().len() } else { start.task_id + 1 })
+        self.load(
+            &states,
+            if self.capabilities().joint { self.around.scenario.tasks().len() } else { start.task_id + 1 },
+        )
     }
 
     fn rebuild_between_tasks(&mut self, learned: usize) -> Result<(), Error> {
@@ -215,13 +236,13 @@ impl<'a> Run<'a> {
         if needs.fixed && !self.hooks.is_empty() {
             return Err(Error::config("hooks", "the method never learns, so a hook would never run"));
         }
-        for task in self.scenario.tasks() {
+        for task in self.around.scenario.tasks() {
             self.settings_of(task)
                 .check()
                 .map_err(|error| Error::config(format!("task {}", task.name), error.to_string()))?;
             task.check()?;
         }
-        let reference = self.scenario.reference();
+        let reference = self.around.scenario.reference();
         if needs.reference_texts && reference.is_none_or(|reference| reference.texts.is_empty()) {
             return Err(Error::config("reference texts", "the set has neither captions nor classes"));
         }

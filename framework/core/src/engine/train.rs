@@ -16,108 +16,126 @@ use crate::{
     error::Error,
     random::{Key, Purpose},
     step::{self, ImageBatch, LossTerm, Step, StreamBatch},
-    task::{Reference, Task, TaskContext, tokenise},
+    task::{Task, tokenise},
 };
 
 impl Run<'_> {
     /// Trains the student on one task and returns the weights that the task leaves behind.
     pub(super) fn train_task(&mut self, task_id: usize, task: &Task, student: &Clip) -> Result<Weights, Error> {
-        let trains = self.capabilities().trains;
         let settings = self.settings_of(task);
         let found = Weights::of(student);
         let border = Border { task_id, task, settings: &settings, student, weights: &found };
         let own = self.begin_task(&border)?;
         let start = found.clone().with(own.clone());
         let border = Border { weights: &start, ..border };
-        let (mut weights, frozen) = (start.clone(), self.frozen(student));
         self.begin_hooks(&border)?;
-        let steps = if trains == Trains::Nothing && own.is_empty() { 0 } else { self.length(task, &settings) + 1 };
-        self.emit(&Event::TaskStarted { task_id, task, steps })?;
-        if steps == 0 {
+        if self.capabilities().trains == Trains::Nothing && own.is_empty() {
             if !self.hooks.is_empty() {
                 return Err(Error::config("hooks", "the method takes no training steps, so a hook would never run"));
             }
+            self.emit(&Event::TaskStarted { task_id, task, steps: 0 })?;
             return self.end_task(&border, 0);
         }
-        let schedule = Schedule { peak: settings.lr, warmup: settings.warmup, total: steps - 1 };
-        let class_texts = TokenBatch::new(&tokenise(&task.train_prompts, &student.config().text)?);
-        let mut batches = self.task_loader(task_id, task, &settings, steps);
-        let mut streams = self.open_streams(&border, steps)?;
-
-        let mut model = student.clone().for_training(|name| trains.includes(name));
-        let mut parameters = step::tracked(&own);
-        let mut optimizer = AdamW::new(&settings);
+        let steps = self.length(task, &settings) + 1;
+        let mut training = self.start_training(border, &own, steps)?;
+        self.emit(&Event::TaskStarted { task_id, task, steps })?;
         for iteration in 0..steps {
             self.stop_if_asked(task_id, iteration)?;
-            let started = Instant::now();
-            let batch = self.on_device(next(&mut batches, "training images")?, settings.augment);
-            let extra = streams.iter_mut().map(|stream| self.stream_batch(stream)).collect::<Result<Vec<_>, _>>()?;
-            let seen = batch.indices.len() + extra.iter().map(|stream| stream.batch.indices.len()).sum::<usize>();
-            let step = Step {
-                model: &model,
-                class_texts: &class_texts,
-                batch,
-                streams: extra,
-                parameters: &parameters,
-                iteration,
-                key: Key { sample: iteration as u64, ..self.key(task_id) },
-                image_features: OnceCell::new(),
-                text_features: OnceCell::new(),
-            };
-            let mut terms = self.method.loss(&step)?;
-            for hook in &mut self.hooks {
-                terms.extend(hook.loss(&step)?);
-            }
-            let mut gradients = total_loss(&terms)?.backward();
-            let own = step::gradients_of(&parameters, &mut gradients);
-            let mut gradients = Weights::gradients_of(&model, &mut gradients).with(own);
-            for hook in &mut self.hooks {
-                terms.extend(hook.gradient(&weights, &mut gradients)?);
-            }
-            self.emit(&Event::Gradients { step: iteration, gradients: &gradients })?;
-
-            let lr = schedule.at(iteration);
-            weights = optimizer.step(&weights, &gradients, lr);
-            for hook in &mut self.hooks {
-                hook.after_step(iteration, &mut weights)?;
-            }
-            // Averaging a weight with itself rounds it; what is not trained stays as it is.
-            weights = weights.updated(&frozen);
-            model = weights.clone().load_into(model);
-            parameters = step::tracked(&parameters.zip(&weights, |_, value| value.clone()));
+            let record = self.train_step(&mut training, iteration)?;
             self.rebuild_if_due(&border, iteration)?;
-
-            let (loss, terms, grad_norm) = read(&terms, &gradients, task_id, iteration)?;
-            let images_per_second = seen as f64 / started.elapsed().as_secs_f64();
-            let record = StepRecord { task: task_id, step: iteration, loss, terms, lr, grad_norm, images_per_second };
             self.emit(&Event::Step(&record))?;
         }
+        let weights = training.weights;
         let model = weights.clone().load_into(student.clone());
         self.end_task(&Border { student: &model, weights: &weights, ..border }, steps)
     }
 
+    /// One step: the losses of the method and of its hooks, backward, the optimizer, and what hooks do to the weights.
+    fn train_step(&mut self, training: &mut Training<'_>, iteration: usize) -> Result<StepRecord, Error> {
+        let started = Instant::now();
+        let Border { task_id, .. } = training.border;
+        let step = self.step(training, iteration)?;
+        let seen = step.all_batches().map(|batch| batch.indices.len()).sum::<usize>();
+        let mut terms = self.method.loss(&step)?;
+        for hook in &mut self.hooks {
+            terms.extend(hook.loss(&step)?);
+        }
+        drop(step);
+        let mut gradients = total_loss(&terms)?.backward();
+        let own = step::gradients_of(&training.parameters, &mut gradients);
+        let mut gradients = Weights::gradients_of(&training.model, &mut gradients).with(own);
+        for hook in &mut self.hooks {
+            terms.extend(hook.gradient(&training.weights, &mut gradients)?);
+        }
+        self.emit(&Event::Gradients { step: iteration, gradients: &gradients })?;
+
+        let lr = training.schedule.at(iteration);
+        training.weights = training.optimizer.step(&training.weights, &gradients, lr);
+        for hook in &mut self.hooks {
+            hook.after_step(iteration, &mut training.weights)?;
+        }
+        training.load_weights();
+
+        let (loss, terms, grad_norm) = read(&terms, &gradients, task_id, iteration)?;
+        let images_per_second = seen as f64 / started.elapsed().as_secs_f64();
+        Ok(StepRecord { task: task_id, step: iteration, loss, terms, lr, grad_norm, images_per_second })
+    }
+
+    fn start_training<'a>(&self, border: Border<'a>, own: &Weights, steps: usize) -> Result<Training<'a>, Error> {
+        let Border { task_id, task, settings, student, weights } = border;
+        let trains = self.capabilities().trains;
+        Ok(Training {
+            border,
+            class_texts: TokenBatch::new(&tokenise(&task.train_prompts, &student.config().text)?),
+            batches: self.task_loader(task_id, task, settings, steps),
+            streams: self.open_streams(&border, steps)?,
+            schedule: Schedule { peak: settings.lr, warmup: settings.warmup, total: steps - 1 },
+            optimizer: AdamW::new(settings),
+            model: student.clone().for_training(|name| trains.includes(name)),
+            parameters: step::tracked(own),
+            weights: weights.clone(),
+            frozen: self.frozen(student),
+        })
+    }
+
+    /// What the method and its hooks see of the next step.
+    fn step<'a>(&self, training: &'a mut Training<'_>, iteration: usize) -> Result<Step<'a>, Error> {
+        let Training { border, class_texts, batches, streams, model, parameters, .. } = training;
+        let batch = self.on_device(next(batches, "training images")?, border.settings.augment);
+        let streams = streams.iter_mut().map(|stream| self.stream_batch(stream)).collect::<Result<_, _>>()?;
+        Ok(Step {
+            model,
+            class_texts,
+            batch,
+            streams,
+            parameters,
+            iteration,
+            key: Key { sample: iteration as u64, ..self.around.key(border.task_id) },
+            image_features: OnceCell::new(),
+            text_features: OnceCell::new(),
+        })
+    }
+
     /// Tells the method that a task begins; its own parameters.
     pub(super) fn begin_task(&mut self, border: &Border<'_>) -> Result<Weights, Error> {
-        let context = context(border, &self.zero_shot, self.scenario.reference(), self.seed, &self.device);
+        let context = self.around.context(border);
         self.method.begin_task(&context)?;
         self.method.parameters(&context)
     }
 
     pub(super) fn begin_hooks(&mut self, border: &Border<'_>) -> Result<(), Error> {
-        let context = context(border, &self.zero_shot, self.scenario.reference(), self.seed, &self.device);
+        let context = self.around.context(border);
         self.hooks.iter_mut().try_for_each(|hook| hook.begin_task(&context))
     }
 
     fn end_task(&mut self, border: &Border<'_>, steps: usize) -> Result<Weights, Error> {
         let mut weights = border.weights.clone();
-        let reference = self.scenario.reference();
-        for hook in &mut self.hooks {
-            hook.end_task(&context(border, &self.zero_shot, reference, self.seed, &self.device), &mut weights)?;
-        }
+        let context = self.around.context(border);
+        self.hooks.iter_mut().try_for_each(|hook| hook.end_task(&context, &mut weights))?;
         weights = weights.updated(&self.frozen(border.student));
         let model = weights.clone().load_into(border.student.clone());
         let left = Border { student: &model, weights: &weights, ..*border };
-        self.method.end_task(&context(&left, &self.zero_shot, reference, self.seed, &self.device))?;
+        self.method.end_task(&self.around.context(&left))?;
         check_weights(&weights, border.task_id, steps)?;
         self.emit(&Event::TaskFinished { task_id: border.task_id, student: border.weights, weights: &weights })?;
         Ok(weights)
@@ -139,19 +157,19 @@ impl Run<'_> {
             return of(task, settings);
         }
         // All tasks at once take as long as one after the other.
-        self.scenario.tasks().iter().map(|task| of(task, &self.settings_of(task))).sum()
+        self.around.scenario.tasks().iter().map(|task| of(task, &self.settings_of(task))).sum()
     }
 
     fn task_loader(&self, task_id: usize, task: &Task, settings: &TrainSettings, steps: usize) -> Loader {
-        let key = self.key(task_id);
+        let key = self.around.key(task_id);
         let batches = task.order.batches(task.train.len(), settings.batch_size, key, Purpose::TrainOrder).take(steps);
-        let size = self.zero_shot.config().vision.image_size;
+        let size = self.around.zero_shot.config().vision.image_size;
         Loader::start(task.train.clone(), batches, Transform { size, augment: settings.augment, key })
     }
 
     /// The streams that the method and its hooks ask for, each name once.
     fn open_streams(&self, border: &Border<'_>, steps: usize) -> Result<Vec<OpenStream>, Error> {
-        let context = context(border, &self.zero_shot, self.scenario.reference(), self.seed, &self.device);
+        let context = self.around.context(border);
         let mut wanted = self.method.streams(&context)?;
         for hook in &self.hooks {
             wanted.extend(hook.streams(&context)?);
@@ -159,7 +177,7 @@ impl Run<'_> {
         let mut open: Vec<OpenStream> = Vec::new();
         for stream in wanted {
             if !stream.samples.is_empty() && open.iter().all(|earlier| earlier.stream.name != stream.name) {
-                let loader = stream.start(steps, self.zero_shot.config().vision.image_size);
+                let loader = stream.start(steps, self.around.zero_shot.config().vision.image_size);
                 open.push(OpenStream { stream, loader });
             }
         }
@@ -172,12 +190,8 @@ impl Run<'_> {
     }
 
     fn on_device(&self, batch: HostBatch, augment: Augment) -> ImageBatch {
-        let images = pixels(&batch, self.zero_shot.config().vision.image_size, &self.device);
+        let images = pixels(&batch, self.around.zero_shot.config().vision.image_size, &self.around.device);
         ImageBatch { images, labels: batch.labels, indices: batch.indices, augment }
-    }
-
-    fn key(&self, task_id: usize) -> Key {
-        Key { seed: self.seed, task: task_id as u64, ..Key::default() }
     }
 }
 
@@ -191,15 +205,32 @@ pub(super) struct Border<'a> {
     pub weights: &'a Weights,
 }
 
-fn context<'a>(
-    border: &Border<'a>,
-    zero_shot: &'a Clip,
-    reference: Option<&'a Reference>,
-    seed: u64,
-    device: &'a Device,
-) -> TaskContext<'a> {
-    let Border { task_id, task, settings, student, weights } = *border;
-    TaskContext { task_id, task, student, weights, zero_shot, reference, settings, seed, device }
+/// What training of one task goes through, step by step.
+struct Training<'a> {
+    border: Border<'a>,
+    class_texts: TokenBatch,
+    batches: Loader,
+    streams: Vec<OpenStream>,
+    schedule: Schedule,
+    optimizer: AdamW,
+    /// The student on the autodiff device.
+    model: Clip,
+    /// Parameters of the method's own, on the autodiff device.
+    parameters: Weights,
+    /// The weights of both, outside of autodiff.
+    weights: Weights,
+    /// Those of them that are not trained.
+    frozen: Weights,
+}
+
+impl Training<'_> {
+    /// Brings the weights to the model and to the parameters of the method's own.
+    fn load_weights(&mut self) {
+        // Averaging a weight with itself rounds it; what is not trained stays as it is.
+        self.weights = self.weights.updated(&self.frozen);
+        self.model = self.weights.clone().load_into(self.model.clone());
+        self.parameters = step::tracked(&self.parameters.zip(&self.weights, |_, value| value.clone()));
+    }
 }
 
 struct OpenStream {
