@@ -24,3 +24,33 @@ fn every_method_passes_the_conformance_suite() {
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
+
+/// Settings that put other code to work than the defaults of any method.
+const VARIANTS: [(&str, &[&str]); 14] = [
+    ("image-fc", &["hooks=['l2', 'weight-ensemble']"]),
+    ("der++", &["hooks=['distill', 'ewc', 'wise']", "hook.wise.fisher=true", "method.memory=20"]),
+    ("finetune", &["method.train-mode=image"]),
+    ("finetune", &["method.train-mode=text"]),
+    ("finetune", &["method.train-mode=text", "method.text-mode=published"]),
+    ("finetune", &["method.negatives=seen-classes"]),
+    ("finetune", &["method.negatives=reference-texts", "method.negatives-count=3"]),
+    ("wise-ft", &["hook.wise.fisher=true", "hook.wise.fisher-images=6"]),
+    ("wise-ft", &["hook.wise.with=zero-shot", "method.train-mode=image"]),
+    ("ema", &["hook.ema.mode=task-start"]),
+    ("ema", &["hook.ema.mode=previous"]),
+    ("icarl", &["hook.exemplars.selection=published", "hook.exemplars.transform=train"]),
+    ("lwf", &["hook.distill.current-transform=train", "hook.distill.teacher=wise"]),
+    ("zscl", &["hook.distill.cache=false", "hook.distill.texts=seen-classes"]),
+];
+
+#[test]
+fn methods_pass_it_with_other_settings_too() {
+    let mut failed = Vec::new();
+    for (method, settings) in VARIANTS {
+        let suite = settings.iter().fold(Conformance::of(method), |suite, setting| suite.with(setting));
+        if let Err(violation) = suite.check() {
+            failed.push(format!("{method} {settings:?}: {violation}"));
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
