@@ -83,6 +83,8 @@ impl ScenarioFile {
         }
         if let Some(texts) = texts {
             reference.texts = Some(absolute(&texts));
+            // The limit is for the scenario's own texts.
+            reference.texts_limit = None;
         }
         self.head.reference_images = reference.images.is_some();
         self.head.reference_texts = reference.texts.is_some();

@@ -196,14 +196,19 @@ pub struct EvalArguments {
 #[derive(Clone)]
 pub struct Shares(pub Vec<f64>);
 
+/// Smallest distance of two shares in a range.
+const SMALLEST_STEP: f64 = 1e-4;
+
 /// Reads `0:1:0.1` or `0,0.5,1`.
 fn shares(text: &str) -> Result<Shares, String> {
     let number = |part: &str| part.trim().parse::<f64>().map_err(|_| format!("{part:?} is not a number"));
     let shares = match text.split(':').map(number).collect::<Result<Vec<_>, _>>() {
         Ok(range) if range.len() == 3 => {
             let [first, last, step] = [range[0], range[1], range[2]];
-            if !(step > 0.0 && last >= first) {
-                return Err("FIRST:LAST:STEP needs a positive step and a last that is not before the first".to_owned());
+            if !(step >= SMALLEST_STEP && (0.0..=1.0).contains(&first) && (first..=1.0).contains(&last)) {
+                return Err(format!(
+                    "FIRST:LAST:STEP needs 0 <= FIRST <= LAST <= 1 and a step of at least {SMALLEST_STEP}"
+                ));
             }
             // Ten steps of 0.1 end at 1 in spite of rounding.
             let steps = ((last - first) / step + 1e-9).floor() as usize;

@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
 };
 
 use clf_core::{
@@ -15,6 +15,7 @@ use clf_core::{
     store::{Environment, Identity, RunStore, TaskRecord},
 };
 use clf_scenarios::ScenarioFile;
+use sha2::{Digest, Sha256};
 
 use crate::{
     arguments::SetupArguments,
@@ -48,6 +49,10 @@ impl Plan {
         let config = Config::resolve(entry, file.head(), user_layers(setup, seed)?, &setup.hooks)?;
         let needs = config.capabilities(entry)?;
         needs.check(entry.name, file.head())?;
+        if needs.fixed && setup.start.is_some() {
+            let reason = format!("{method} never learns; score these weights with clf eval --checkpoint FILE");
+            return Err(Error::config("--start", reason));
+        }
         let seed = config.seed()?;
         Ok(Self { entry, config, needs, seed })
     }
@@ -107,6 +112,7 @@ impl Inputs {
         let rule = plan.config.task_settings_rule();
         Environment {
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            program_sha256: program_sha256().to_owned(),
             device: device::describe(&self.loaded.clip.device()),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             weights_sha256: self.loaded.sha256.clone(),
@@ -133,22 +139,30 @@ impl Start {
     }
 }
 
+/// SHA-256 of this very program, which tells a changed method from the one that made an earlier run; empty where the program
+/// cannot be read.
+fn program_sha256() -> &'static str {
+    static HASH: OnceLock<String> = OnceLock::new();
+    let read = || std::env::current_exe().and_then(fs::read).map(|bytes| hex::encode(Sha256::digest(bytes)));
+    HASH.get_or_init(|| read().unwrap_or_default())
+}
+
 /// Layers of the user, weak to strong: files, `--set`, the seed.
-fn user_layers(setup: &SetupArguments, seed: Option<u64>) -> Result<Vec<UserLayer>, Error> {
+pub fn user_layers(setup: &SetupArguments, seed: Option<u64>) -> Result<Vec<UserLayer>, Error> {
     let mut layers = Vec::new();
     for path in &setup.configs {
         let text = fs::read_to_string(path).map_err(|error| Error::io("read the configuration", path, error))?;
         let table = text
             .parse()
             .map_err(|error: toml::de::Error| Error::config(path.display().to_string(), error.to_string()))?;
-        layers.push(UserLayer { origin: path.display().to_string(), table });
+        layers.push(UserLayer { origin: path.display().to_string(), table, chosen: false });
     }
     for set in &setup.sets {
         layers.push(parse_assignment(set)?);
     }
     if let Some(seed) = seed {
         let table = toml::Table::from_iter([("seed".to_owned(), toml::Value::Integer(seed.cast_signed()))]);
-        layers.push(UserLayer { origin: "--seed".to_owned(), table });
+        layers.push(UserLayer { origin: "--seed".to_owned(), table, chosen: true });
     }
     Ok(layers)
 }

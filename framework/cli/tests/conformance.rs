@@ -26,7 +26,9 @@ fn every_method_passes_the_conformance_suite() {
 }
 
 /// Settings that put other code to work than the defaults of any method.
-const VARIANTS: [(&str, &[&str]); 14] = [
+const VARIANTS: [(&str, &[&str]); 16] = [
+    ("image-fc", &["hooks=['ewc']"]),
+    ("wise-ft", &["hooks=['wise', 'weight-ensemble', 'ema']"]),
     ("image-fc", &["hooks=['l2', 'weight-ensemble']"]),
     ("der++", &["hooks=['distill', 'ewc', 'wise']", "hook.wise.fisher=true", "method.memory=20"]),
     ("finetune", &["method.train-mode=image"]),

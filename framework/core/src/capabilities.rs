@@ -51,6 +51,12 @@ pub struct Capabilities {
     pub joint: bool,
     /// Never learns anything, so that one evaluation is enough.
     pub fixed: bool,
+    /// Learns without training steps.
+    pub closed_form: bool,
+    /// Scores with what it learned beside the weights of the model.
+    pub scores_from_state: bool,
+    /// A hook that leaves behind an average of its own in place of the weights of a task.
+    pub averages: bool,
     /// Which parameters of the model are trained.
     pub trains: Trains,
 }
@@ -87,6 +93,9 @@ impl Capabilities {
             of_reference("texts")
         } else if self.memory && !self.provides_memory {
             ("it needs images of earlier tasks and nothing keeps any".to_owned(), "add --hook exemplars".to_owned())
+        } else if self.provides_memory && !self.memory {
+            let hint = "add --hook distill --set hook.distill.images=memory, or leave exemplars out";
+            ("it keeps images of earlier tasks and nothing looks at them".to_owned(), hint.to_owned())
         } else {
             return Ok(());
         };
@@ -119,6 +128,8 @@ mod tests {
         assert!(text(Capabilities { reference_texts: true, ..none }).contains("--reference-texts"));
         let memory = Capabilities { memory: true, ..none };
         assert!(text(memory).contains("--hook exemplars"));
-        assert!(memory.and(Capabilities { provides_memory: true, ..none }).check("m", &bare).is_ok());
+        let kept = Capabilities { provides_memory: true, ..none };
+        assert!(memory.and(kept).check("m", &bare).is_ok());
+        assert!(text(kept).contains("hook.distill.images=memory"));
     }
 }

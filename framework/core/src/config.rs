@@ -33,6 +33,9 @@ pub struct UserLayer {
     pub origin: String,
     /// Its settings.
     pub table: Table,
+    /// Whether a value that is there already counts as chosen too. It does in a flag; in a file, which may be the record of
+    /// an earlier run, it does not.
+    pub chosen: bool,
 }
 
 /// The resolved settings of a run.
@@ -40,6 +43,14 @@ pub struct UserLayer {
 pub struct Config {
     table: Table,
     origins: BTreeMap<String, Origin>,
+}
+
+/// Who sets a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    Defaults,
+    File,
+    Flag,
 }
 
 #[derive(Debug, Clone)]
@@ -61,7 +72,10 @@ impl Config {
         extra_hooks: &[String],
     ) -> Result<Self, Error> {
         let mut config = Self { table: Table::new(), origins: BTreeMap::new() };
-        let variants = Variants { procedure: &scenario.procedure, as_published: wants_published_code(&user)? };
+        let mut settings = scenario.settings.clone();
+        let for_method = take_table(take_table(Some(&mut settings), "methods").as_mut(), method.name);
+        let as_published = wants_published_code(for_method.iter().chain(user.iter().map(|layer| &layer.table)))?;
+        let variants = Variants { procedure: &scenario.procedure, as_published };
         let engine = variants.split(parse("engine defaults", ENGINE_DEFAULTS)?);
         config.define(&engine.plain, "default");
         for hook in registry::all::<HookEntry>() {
@@ -69,21 +83,20 @@ impl Config {
                 .define(&nested(["hook", hook.name], parse(hook.name, hook.defaults)?), &format!("hook {}", hook.name));
         }
         for (table, variant) in &engine.variants {
-            config.overlay(table, &format!("default{variant}"), false)?;
+            config.overlay(table, &format!("default{variant}"), By::Defaults)?;
         }
         for layer in method.defaults {
             config.add_method(variants.split(parse(method.name, layer)?), &format!("method {}", method.name))?;
         }
 
-        let mut settings = scenario.settings.clone();
-        let for_method = take_table(take_table(Some(&mut settings), "methods").as_mut(), method.name);
         let origin = format!("scenario {}", scenario.name);
-        config.overlay(&settings, &origin, false)?;
+        config.overlay(&settings, &origin, By::Defaults)?;
         if let Some(for_method) = for_method {
-            config.overlay(&for_method, &format!("{origin}, method {}", method.name), false)?;
+            config.overlay(&for_method, &format!("{origin}, method {}", method.name), By::Defaults)?;
         }
         for layer in user {
-            config.overlay(&layer.table, &layer.origin, true)?;
+            let by = if layer.chosen { By::Flag } else { By::File };
+            config.overlay(&layer.table, &layer.origin, by)?;
         }
         config.choose_hooks(extra_hooks)?;
         Ok(config)
@@ -201,8 +214,11 @@ impl Config {
         if let Some(table) = take_table(Some(&mut layer.plain), "method") {
             self.define(&nested(["method"], table), origin);
         }
-        self.overlay(&layer.plain, origin, false)?;
-        layer.variants.iter().try_for_each(|(table, variant)| self.overlay(table, &format!("{origin}{variant}"), false))
+        self.overlay(&layer.plain, origin, By::Defaults)?;
+        layer
+            .variants
+            .iter()
+            .try_for_each(|(table, variant)| self.overlay(table, &format!("{origin}{variant}"), By::Defaults))
     }
 
     fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
@@ -228,15 +244,15 @@ impl Config {
     }
 
     /// Replaces settings that must exist.
-    fn overlay(&mut self, table: &Table, origin: &str, by_user: bool) -> Result<(), Error> {
+    fn overlay(&mut self, table: &Table, origin: &str, by: By) -> Result<(), Error> {
+        let by_user = by != By::Defaults;
         let leaves = leaves(table, "");
         for (path, value) in &leaves {
             if lookup(&self.table, path).is_none_or(Value::is_table) {
                 let known: Vec<String> = self::leaves(&self.table, "").into_iter().map(|(path, _)| path).collect();
                 return Err(Error::unknown("setting", path, known.iter().map(String::as_str)));
             }
-            // Repeating a value, as in the record of an earlier run, chooses nothing.
-            if lookup(&self.table, path) != Some(value) {
+            if by == By::Flag || lookup(&self.table, path) != Some(value) {
                 self.insert(path, value.clone(), origin, by_user);
             }
         }
@@ -291,6 +307,30 @@ impl Config {
     }
 }
 
+/// Refuses a factor that is negative or not finite.
+///
+/// # Errors
+///
+/// Names the setting.
+pub fn at_least_zero(place: &str, value: f64) -> Result<(), Error> {
+    if value.is_finite() && value >= 0.0 {
+        return Ok(());
+    }
+    Err(Error::config(place, format!("{value} is not a finite number of at least 0")))
+}
+
+/// Refuses a share that is not in `[0, 1)`.
+///
+/// # Errors
+///
+/// Names the setting.
+pub fn below_one(place: &str, value: f64) -> Result<(), Error> {
+    if (0.0..1.0).contains(&value) {
+        return Ok(());
+    }
+    Err(Error::config(place, format!("{value} is not at least 0 and below 1")))
+}
+
 /// Parses `key.path=value` of `--set`; a value that is not TOML is taken as text.
 ///
 /// # Errors
@@ -305,7 +345,7 @@ pub fn parse_assignment(text: &str) -> Result<UserLayer, Error> {
     let mut parts: Vec<&str> = path.trim().split('.').collect();
     let key = parts.pop().unwrap_or_default();
     let table = nested(parts, Table::from_iter([(key.to_owned(), value)]));
-    Ok(UserLayer { origin: format!("--set {text}"), table })
+    Ok(UserLayer { origin: format!("--set {text}"), table, chosen: true })
 }
 
 #[cfg(test)]
@@ -393,7 +433,8 @@ mod tests {
     #[test]
     fn the_record_of_a_run_can_be_given_as_its_configuration() {
         let config = resolve("[train]\nlr = 2e-4\n", &[], &[]).unwrap();
-        let layer = UserLayer { origin: "config.toml".into(), table: config.to_annotated_toml().parse().unwrap() };
+        let table = config.to_annotated_toml().parse().unwrap();
+        let layer = UserLayer { origin: "config.toml".into(), table, chosen: false };
         let head = ScenarioHead {
             procedure: "mtil".into(),
             settings: "[train]\nlr = 2e-4\n".parse().unwrap(),
@@ -402,6 +443,8 @@ mod tests {
         let again = Config::resolve(&METHOD, &head, vec![layer], &[]).unwrap();
         assert_eq!(again.table(), config.table());
         assert!(!again.task_settings_rule().lr, "the same value as before is no choice of the user");
+        let flag = resolve("[train]\nlr = 2e-4\n", &["train.lr=2e-4"], &[]).unwrap();
+        assert!(flag.task_settings_rule().lr, "unless it is in a flag");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::{
 /// Hooks stack on any method, in the order in which they are listed. In every step the engine calls
 /// [`RegularizerHook::loss`] before backward, [`RegularizerHook::gradient`] after it and
 /// [`RegularizerHook::after_step`] after the optimizer; [`RegularizerHook::end_task`] decides which weights a task
-/// leaves behind.
+/// leaves behind, and [`RegularizerHook::task_left`] sees them.
 pub trait RegularizerHook: Send {
     /// The settings of this hook, as they were after all configuration layers.
     fn config(&self) -> &dyn erased_serde::Serialize;
@@ -22,6 +22,15 @@ pub trait RegularizerHook: Send {
     /// What the hook needs; checked before any weight is loaded.
     fn capabilities(&self) -> Capabilities {
         Capabilities::default()
+    }
+
+    /// Refuses settings that cannot be used; called before anything else happens.
+    ///
+    /// # Errors
+    ///
+    /// Names the setting.
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
     }
 
     /// Called before the first step of a task.
@@ -72,12 +81,22 @@ pub trait RegularizerHook: Send {
     }
 
     /// Called after the last step of a task, with the student as it is then; may replace the weights that the task
-    /// leaves behind, which hooks before this one may have replaced already.
+    /// leaves behind, which other hooks may have replaced already. Hooks that leave behind an average of their own
+    /// ([`Capabilities::averages`]) come first, then the others, in the order of the list.
     ///
     /// # Errors
     ///
     /// When the rule cannot be applied; the run stops.
     fn end_task(&mut self, _task: &TaskContext<'_>, _weights: &mut Weights) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Called when it is settled what the task leaves behind: the student and the weights of `task`.
+    ///
+    /// # Errors
+    ///
+    /// When the hook cannot finish this task; the run stops.
+    fn task_left(&mut self, _task: &TaskContext<'_>) -> Result<(), Error> {
         Ok(())
     }
 
@@ -90,7 +109,8 @@ pub trait RegularizerHook: Send {
         Ok(State::default())
     }
 
-    /// Goes on from a saved state: called on a new hook, within a task after [`RegularizerHook::begin_task`].
+    /// Goes on from a saved state: called on a new hook, within a task after [`RegularizerHook::begin_task`] and between
+    /// tasks before it.
     ///
     /// # Errors
     ///

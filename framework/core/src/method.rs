@@ -62,6 +62,15 @@ pub trait Method: Send {
         Capabilities::default()
     }
 
+    /// Refuses settings that cannot be used; called before anything else happens.
+    ///
+    /// # Errors
+    ///
+    /// Names the setting.
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     /// Called before the first step of a task.
     ///
     /// # Errors
@@ -134,7 +143,8 @@ pub trait Method: Send {
         Ok(State::default())
     }
 
-    /// Goes on from a saved state: called on a new method, within a task after [`Method::begin_task`].
+    /// Goes on from a saved state: called on a new method, within a task after [`Method::begin_task`] and between tasks
+    /// before it.
     ///
     /// # Errors
     ///

@@ -7,7 +7,6 @@ use clf_clip::{Clip, TokenBatch, Weights};
 use rand::Rng;
 
 use crate::{
-    capabilities::Trains,
     data::{Augment, Loader, Samples, Transform},
     engine::pixels,
     error::Error,
@@ -36,7 +35,7 @@ pub fn image_features(
 ) -> Result<Tensor<2>, Error> {
     let (size, device) = (model.config().vision.image_size, model.device());
     let batches: Vec<_> = indices.chunks(BATCH).map(|batch| (0, batch.to_vec())).collect();
-    let loader = Loader::start(samples.clone(), batches, Transform { size, augment, key });
+    let loader = Loader::start(samples.clone(), batches, Transform::train(size, augment, key));
     let mut features = Vec::new();
     for batch in loader {
         features.push(model.encode_images(pixels(&batch?, size, &device)));
@@ -44,28 +43,35 @@ pub fn image_features(
     if features.is_empty() {
         return Err(Error::config("feature pass", "there are no images"));
     }
-    Ok(Tensor::cat(features, 0))
+    let features = Tensor::cat(features, 0);
+    all_seen(features.dims()[0], indices.len())?;
+    Ok(features)
+}
+
+/// A decoder that gave up leaves fewer images than were asked for.
+fn all_seen(seen: usize, wanted: usize) -> Result<(), Error> {
+    if seen == wanted { Ok(()) } else { Err(Error::Defect(format!("{seen} of {wanted} images were decoded"))) }
 }
 
 /// The diagonal of the Fisher information of the class probabilities, over training images of the task.
 ///
 /// `F_i = mean over x of E_{y ~ p(y|x)} [(d log p(y|x) / d theta_i)^2]`, with one label drawn per image (Kirkpatrick et
 /// al. 2017, arXiv 1612.00796; Matena and Raffel 2022, arXiv 2111.09832). `images` of them are drawn without
-/// replacement. Parameters that `trains` leaves out are absent.
+/// replacement. Parameters that the method does not train are absent.
 ///
 /// # Errors
 ///
 /// When an image cannot be read or a prompt cannot be tokenised.
-pub fn fisher(task: &TaskContext<'_>, model: &Clip, trains: Trains, images: usize) -> Result<Weights, Error> {
-    let model = model.clone().for_training(|name| trains.includes(name));
+pub fn fisher(task: &TaskContext<'_>, model: &Clip, images: usize) -> Result<Weights, Error> {
+    let model = model.clone().for_training(|name| task.trains.includes(name));
     let texts = TokenBatch::new(&task.class_tokens()?);
     let size = model.config().vision.image_size;
     let mut rng = task.key().stream(Purpose::Method);
     let mut indices = permutation(&mut rng, task.task.train.len());
-    indices.truncate(images.max(1));
-    let count = indices.len() as f64;
+    indices.truncate(images);
+    let count = indices.len();
     let batches: Vec<_> = indices.into_iter().map(|index| (0, vec![index])).collect();
-    let mut total: Option<Weights> = None;
+    let (mut total, mut seen): (Option<Weights>, _) = (None, 0);
     for batch in Loader::start(task.task.train.clone(), batches, Transform::test(size)) {
         let features = model.encode_images(pixels(&batch?, size, task.device));
         let logits = features.matmul(model.encode_texts(&texts).transpose()) * model.scale();
@@ -74,13 +80,15 @@ pub fn fisher(task: &TaskContext<'_>, model: &Clip, trains: Trains, images: usiz
         let class = Tensor::<2, Int>::from_data(TensorData::new(vec![class], [1, 1]), task.device);
         let mut gradients = log_probabilities.gather(1, class).sum().backward();
         let squares = Weights::gradients_of(&model, &mut gradients).map(|gradient| gradient.clone().square());
+        seen += 1;
         total = Some(match total {
             None => squares,
             Some(total) => total.zip(&squares, |sum, square| sum.clone() + square.clone()),
         });
     }
     let total = total.ok_or_else(|| Error::config("Fisher pass", "there are no images"))?;
-    Ok(total.map(|sum| sum.clone() / count))
+    all_seen(seen, count)?;
+    Ok(total.map(|sum| sum.clone() / count as f64))
 }
 
 /// The class whose cumulative probability first exceeds `uniform`.

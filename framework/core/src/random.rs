@@ -20,6 +20,8 @@ pub enum Purpose {
     PretrainOrder = 4,
     /// For methods and hooks.
     Method = 5,
+    /// Random crops of images that come along with the training images.
+    StreamAugment = 6,
 }
 
 /// The place in a run at which something is drawn.

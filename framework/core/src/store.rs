@@ -33,6 +33,9 @@ pub use crate::task_record::TaskRecord;
 pub struct Environment {
     /// Version of clf.
     pub version: String,
+    /// SHA-256 of the program, plugins included.
+    #[serde(default)]
+    pub program_sha256: String,
     /// Device, as given to the engine.
     pub device: String,
     /// Threads available to the CPU backend.
@@ -256,13 +259,13 @@ pub fn read_run(folder: &Path) -> Result<(RunResult, AccuracyMatrix), Error> {
     let tasks = result.tasks.len();
     let fits =
         rows.len() <= tasks + 1 && rows.iter().all(|row| row.len() == tasks) && result.test_images.len() == tasks;
-    if !fits {
-        let reason = "matrix.npy and result.json do not belong together";
+    let untouched = read_matrix(&folder.join("zero-shot.npy"))?;
+    if !fits || untouched.len() != tasks + 1 || untouched.iter().any(|row| row.len() != tasks) {
+        let reason = "matrix.npy, zero-shot.npy and result.json do not belong together";
         return Err(Error::config(folder.display().to_string(), reason));
     }
-    let matrix = AccuracyMatrix::with_rows(result.tasks.clone(), result.test_images.clone(), rows)
-        .with_untouched(read_matrix(&folder.join("zero-shot.npy"))?);
-    Ok((result, matrix))
+    let matrix = AccuracyMatrix::with_rows(result.tasks.clone(), result.test_images.clone(), rows);
+    Ok((result, matrix.with_untouched(untouched)))
 }
 
 /// Reads the resolved settings of a run folder, without their origins.

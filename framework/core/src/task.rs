@@ -7,6 +7,7 @@ use clf_clip::{Clip, TextConfig, TokenBatch, Tokenizer, Weights, unit};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    capabilities::Trains,
     data::{Augment, BatchOrder, Concat, Samples, Stream, Subset},
     engine::TrainSettings,
     error::Error,
@@ -171,6 +172,8 @@ pub struct TaskContext<'a> {
     pub reference: Option<&'a Reference>,
     /// How the task is trained.
     pub settings: &'a TrainSettings,
+    /// Which parameters of the model are trained.
+    pub trains: Trains,
     /// Seed of the run.
     pub seed: u64,
     /// Where tensors live, without autodiff.

@@ -7,7 +7,7 @@ use clf_core::{
 use toml::{Table, Value};
 
 /// Keys of the environment that say where a run was made, not what was run. Start weights are known by their hash.
-const INCIDENTAL: [&str; 4] = ["version", "device", "threads", "start"];
+const INCIDENTAL: [&str; 5] = ["version", "program-sha256", "device", "threads", "start"];
 /// Longer values are cut in messages.
 const SHOWN: usize = 100;
 

@@ -10,6 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use clf_core::{
     Error, LossTerm, Method, Past, State, Step,
     clip::TokenBatch,
+    config::{at_least_zero, below_one},
     data::{Augment, Samples},
     erased_serde, losses,
     random::Purpose,
@@ -68,10 +69,16 @@ impl Method for DerPlusPlus {
         self
     }
 
-    fn begin_task(&mut self, task: &TaskContext<'_>) -> Result<(), Error> {
+    fn check(&self) -> Result<(), Error> {
         if self.memory == 0 || self.replay == 0 {
             return Err(Error::config("method", "memory and replay must be at least 1"));
         }
+        at_least_zero("method.alpha", self.alpha)?;
+        at_least_zero("method.beta", self.beta)?;
+        below_one("method.label-smoothing", self.label_smoothing)
+    }
+
+    fn begin_task(&mut self, task: &TaskContext<'_>) -> Result<(), Error> {
         let seen = SeenTask { samples: task.task.train.clone(), class_tokens: task.class_tokens()? };
         self.tasks.insert(task.task_id, seen);
         self.augment = Some(task.settings.augment);

@@ -7,7 +7,7 @@ use clf_core::{
     burn::tensor::{Bool, Device, Tensor, TensorData},
     data::{Augment, Concat, Samples, Subset, Transform, load_batch},
     losses,
-    random::Key,
+    random::{Key, Purpose},
     step::labels,
 };
 
@@ -28,8 +28,8 @@ pub(crate) fn images(
     let samples = Concat::new(items.iter().map(one).collect());
     let size = step.model().config().vision.image_size;
     let Key { seed, task, sample: iteration, .. } = step.key();
-    let transform =
-        Transform { size, augment: augment.unwrap_or(Augment::None), key: Key { seed: !seed, task, ..Key::default() } };
+    let (augment, key) = (augment.unwrap_or(Augment::None), Key { seed, task, ..Key::default() });
+    let transform = Transform { size, augment, key, purpose: Purpose::StreamAugment };
     let indices: Vec<usize> = (0..items.len()).collect();
     let batch = load_batch(&samples, &indices, iteration, transform)?;
     let device = step.batch().images.device();

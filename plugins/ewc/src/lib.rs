@@ -1,8 +1,8 @@
 //! Elastic weight consolidation: a penalty on moving parameters that mattered for earlier tasks, as hook and method.
 
 use clf_core::{
-    Error, LossTerm, Past, RegularizerHook, State, clip::Weights, erased_serde, methods::Classification, passes,
-    task::TaskContext,
+    Error, LossTerm, Past, RegularizerHook, State, clip::Weights, config::at_least_zero, erased_serde,
+    methods::Classification, passes, task::TaskContext,
 };
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +30,14 @@ impl RegularizerHook for Ewc {
         self
     }
 
+    fn check(&self) -> Result<(), Error> {
+        if self.images == 0 {
+            return Err(Error::config("hook.ewc.images", "must be at least 1"));
+        }
+        at_least_zero("hook.ewc.weight", self.weight)?;
+        at_least_zero("hook.ewc.gamma", self.gamma)
+    }
+
     fn gradient(&mut self, weights: &Weights, gradients: &mut Weights) -> Result<Vec<LossTerm>, Error> {
         let moved = weights.zip(&self.anchor, |now, anchor| now.clone() - anchor.clone());
         let pull = self.fisher.zip(&moved, |fisher, moved| fisher.clone() * moved.clone());
@@ -38,12 +46,12 @@ impl RegularizerHook for Ewc {
         Ok(value.map(|value| LossTerm::new("ewc", value).weighted(self.weight / 2.0)).into_iter().collect())
     }
 
-    fn end_task(&mut self, task: &TaskContext<'_>, weights: &mut Weights) -> Result<(), Error> {
-        let model = weights.clone().load_into(task.student.clone());
-        let fisher = passes::fisher(task, &model, clf_core::Trains::Both, self.images)?;
+    fn task_left(&mut self, task: &TaskContext<'_>) -> Result<(), Error> {
+        let fisher = passes::fisher(task, task.student, self.images)?;
         let sum = self.fisher.zip(&fisher, |old, new| old.clone() * self.gamma + new.clone());
         self.fisher = fisher.updated(&sum);
-        self.anchor = weights.clone();
+        // Parameters of a method's own are those of one task.
+        self.anchor = self.fisher.zip(task.weights, |_, weight| weight.clone());
         Ok(())
     }
 

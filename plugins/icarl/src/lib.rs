@@ -1,4 +1,5 @@
-//! iCaRL for two towers: a memory filled by herding, and distillation on it. The first task is plain fine-tuning.
+//! iCaRL for two towers: a memory filled by herding, and distillation on it. In MTIL the first task is plain fine-tuning; in
+//! class-incremental runs the memory holds images of the current task as well.
 
 use clf_core::methods::Classification;
 
@@ -9,7 +10,7 @@ clf_core::register_method! {
     defaults: [Classification::DEFAULTS, include_str!("defaults.toml")],
     differences: &[
         "the exemplars are those that herding picks, from the first task on; the published code keeps other images, some of \
-         them twice, and of the first task the first ones (compat=reference)",
+         them twice, and in MTIL of the first task the first ones (compat=reference)",
         "every task has an equal share of the memory; in the published code the newest has more than is free \
          (compat=reference)",
         "the teacher is the model at the start of the task, as in the paper; in the published code it is the untouched model \

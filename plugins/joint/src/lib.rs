@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 /// Cross entropy over the classes of all tasks, on the images of all tasks in one shuffle.
 ///
-/// It takes as many steps as all tasks one after the other. Only the last row of the matrix has values.
+/// It takes as many steps as all tasks one after the other; learning rates of single tasks do not count. The matrix has
+/// values before training and after the last task.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Joint {
@@ -19,6 +20,10 @@ impl Method for Joint {
 
     fn capabilities(&self) -> Capabilities {
         Capabilities { joint: true, ..self.classification.capabilities() }
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        self.classification.check()
     }
 
     fn begin_task(&mut self, task: &TaskContext<'_>) -> Result<(), Error> {

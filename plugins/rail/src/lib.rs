@@ -85,16 +85,20 @@ impl Method for Rail {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { trains: Trains::Nothing, ..Capabilities::default() }
+        Capabilities { trains: Trains::Nothing, closed_form: true, scores_from_state: true, ..Capabilities::default() }
     }
 
-    fn begin_task(&mut self, task: &TaskContext<'_>) -> Result<(), Error> {
+    fn check(&self) -> Result<(), Error> {
         if !(self.regularization.is_finite() && self.regularization > 0.0) {
             return Err(Error::config("method.regularization", "must be positive"));
         }
         if !(0.0..=1.0).contains(&self.fusion_weight) {
             return Err(Error::config("method.fusion-weight", "must be from 0 to 1"));
         }
+        Ok(())
+    }
+
+    fn begin_task(&mut self, task: &TaskContext<'_>) -> Result<(), Error> {
         if self.expansion.is_none() && self.hidden > 0 {
             let embed = task.student.config().embed_dim;
             // The initialisation of a linear layer of PyTorch, as published.

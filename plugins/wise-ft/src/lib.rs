@@ -10,6 +10,6 @@ clf_core::register_method! {
     paper: "Wortsman et al. 2022, arXiv 2109.01903",
     // Reference script WiSE_finetune.sh; the hook has its numbers.
     defaults: [Classification::DEFAULTS, "hooks = ['wise']\n"],
-    differences: &["hooks act in the order of the list; in the published code the merge is lost if there is a weight ensemble"],
+    differences: &["a weight ensemble is merged as well; in the published code the merge is lost then"],
     method: Classification,
 }

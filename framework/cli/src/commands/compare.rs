@@ -5,15 +5,15 @@ use std::{
 
 use clf_core::{
     Capabilities, Error, Scenario,
-    store::{RunStore, read_run},
+    store::{RunStore, read_environment, read_run},
 };
-use clf_report::{Comparison, Format, Settings};
+use clf_report::{Comparison, Difference, Format, Settings};
 use clf_scenarios::ScenarioFile;
 
 use super::{print, print_json, stop_flag};
 use crate::{
-    arguments::CompareArguments,
-    launch::{Inputs, Plan, read_scenario},
+    arguments::{CompareArguments, SetupArguments},
+    launch::{Inputs, Plan, read_scenario, user_layers},
     paths, progress,
 };
 
@@ -47,10 +47,17 @@ struct Job {
 /// The scenario, once with the data of each set of needs.
 struct Scenarios(Vec<(Capabilities, Box<dyn Scenario>)>);
 
+/// What of the needs decides which data is opened.
+fn data_needs(needs: Capabilities) -> Capabilities {
+    let Capabilities { reference_images, reference_texts, reference_classes, .. } = needs;
+    Capabilities { reference_images, reference_texts, reference_classes, ..Capabilities::default() }
+}
+
 impl Batch {
     /// Checks all runs before the first of them.
     fn prepare(arguments: &CompareArguments, scenario: &str) -> Result<Self, Error> {
         let setup = &arguments.setup;
+        refuse_seeds(setup)?;
         let file = read_scenario(scenario, setup)?;
         let job = |plan: Plan| Job { folder: plan.folder(&arguments.out, &file), plan, finished: false };
         let mut jobs: Vec<Job> = plans(arguments, &file)?.into_iter().map(job).collect();
@@ -65,7 +72,8 @@ impl Batch {
             let environment = inputs.environment(&job.plan, scenario);
             let (name, config) = (job.plan.entry.name, job.plan.config.table());
             let settings = Settings::new(name, scenario.name(), config, &environment)?;
-            job.finished = is_finished(&job.folder, &settings, arguments.overwrite)?;
+            let program = &environment.program_sha256;
+            job.finished = is_finished(&job.folder, &settings, program, arguments.overwrite)?;
         }
         Ok(Self { jobs, scenarios, inputs })
     }
@@ -89,6 +97,16 @@ impl Batch {
     }
 }
 
+/// Refuses a seed in the settings, which every run would ignore.
+fn refuse_seeds(setup: &SetupArguments) -> Result<(), Error> {
+    match user_layers(setup, None)?.iter().find(|layer| layer.table.contains_key("seed")) {
+        Some(layer) if layer.chosen => {
+            Err(Error::config(&layer.origin, "the runs of a comparison have seeds 0, 1, ...; use --seeds COUNT"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Every method with every seed; all methods with one seed before any with the next.
 fn plans(arguments: &CompareArguments, file: &ScenarioFile) -> Result<Vec<Plan>, Error> {
     let methods = &arguments.methods;
@@ -102,7 +120,7 @@ fn plans(arguments: &CompareArguments, file: &ScenarioFile) -> Result<Vec<Plan>,
 impl Scenarios {
     fn open(file: &ScenarioFile, data_root: &Path, jobs: &[Job]) -> Result<Self, Error> {
         let mut opened = Self(Vec::new());
-        for needs in jobs.iter().map(|job| job.plan.needs) {
+        for needs in jobs.iter().map(|job| data_needs(job.plan.needs)) {
             if opened.0.iter().all(|(other, _)| *other != needs) {
                 opened.0.push((needs, file.open(data_root, needs)?));
             }
@@ -111,7 +129,7 @@ impl Scenarios {
     }
 
     fn of(&self, plan: &Plan) -> Result<&dyn Scenario, Error> {
-        let found = self.0.iter().find(|(needs, _)| *needs == plan.needs).map(|(_, scenario)| &**scenario);
+        let found = self.0.iter().find(|(needs, _)| *needs == data_needs(plan.needs)).map(|(_, scenario)| &**scenario);
         found.ok_or_else(|| Error::Defect(format!("the scenario was not opened for {}", plan.entry.name)))
     }
 }
@@ -126,27 +144,33 @@ fn of_method<T>(method: &str, result: Result<T, Error>) -> Result<T, Error> {
 }
 
 /// Whether `folder` holds a finished run with these settings; one with others may only be replaced if asked for.
-fn is_finished(folder: &Path, settings: &Settings, overwrite: bool) -> Result<bool, Error> {
+fn is_finished(folder: &Path, settings: &Settings, program: &str, overwrite: bool) -> Result<bool, Error> {
     if !folder.join("result.json").exists() {
         return Ok(false);
     }
-    let refuse = |reason: String| {
-        if overwrite {
-            return Ok(false);
-        }
-        let reason = format!("{reason}; choose another folder with --out, or --overwrite to replace it");
-        Err(Error::config(folder.display().to_string(), reason))
-    };
-    let earlier = read_run(folder).and_then(|(result, _)| Ok((result.finished, Settings::read(folder, &result)?)));
-    match earlier {
-        Ok((false, _)) => Ok(false),
-        Ok((true, earlier)) => match settings.first_difference(&earlier) {
-            None => Ok(true),
-            Some(difference) => refuse(format!(
-                "it holds a finished run with {} = {}, but this one has {}",
-                difference.key, difference.right, difference.left
-            )),
+    let reason = match earlier(folder) {
+        Ok(None) => return Ok(false),
+        Ok(Some((earlier, by))) => match settings.first_difference(&earlier) {
+            None if by == program => return Ok(true),
+            None => "it holds a finished run of another build of this program, whose methods may differ".to_owned(),
+            Some(Difference { key, left, right }) => {
+                format!("it holds a finished run with {key} = {right}, but this one has {left}")
+            }
         },
-        Err(error) => refuse(format!("it holds a run that cannot be read: {error}")),
+        Err(error) => format!("it holds a run that cannot be read: {error}"),
+    };
+    if overwrite {
+        return Ok(false);
     }
+    let reason = format!("{reason}; choose another folder with --out, or --overwrite to replace it");
+    Err(Error::config(folder.display().to_string(), reason))
+}
+
+/// Settings of the run in `folder` and the program that made it, if it is finished.
+fn earlier(folder: &Path) -> Result<Option<(Settings, String)>, Error> {
+    let (result, _) = read_run(folder)?;
+    if !result.finished {
+        return Ok(None);
+    }
+    Ok(Some((Settings::read(folder, &result)?, read_environment(folder)?.program_sha256)))
 }

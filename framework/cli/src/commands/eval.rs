@@ -18,6 +18,12 @@ pub fn eval(arguments: &EvalArguments) -> Result<(), Error> {
     let entry = registry::find::<MethodEntry>(&arguments.method)?;
     let file = ScenarioFile::read(&arguments.scenario)?;
     let config = Config::resolve(entry, file.head(), Vec::new(), &[])?;
+    config.eval()?.check()?;
+    if config.capabilities(entry)?.scores_from_state {
+        let reason = "it scores with what it learned beside the weights, which a checkpoint does not hold; the default \
+                      scores weights by their prompts";
+        return Err(Error::config(format!("--method {}", entry.name), reason));
+    }
     let root = paths::data_root(arguments.data.data.as_deref());
     let scenario = file.open(&root, Capabilities::default())?;
     scenario.tasks().iter().try_for_each(Task::check)?;

@@ -153,7 +153,7 @@ fn a_method_that_cannot_run_stops_everything_before_it_begins() {
     let (head, tail) = text.split_once("[reference]").unwrap();
     bench.write("bare.toml", &format!("{head}[train]{}", tail.split_once("[train]").unwrap().1));
     bench.fails("compare --scenario bare.toml --methods finetune,zscl", 2, &["\"zscl\"", "--reference-images"]);
-    bench.fails(&format!("{COMPARE} --hook l2"), 2, &["method zero-shot", "never learns"]);
+    bench.fails(&format!("{COMPARE} --hook l2"), 2, &["method zero-shot", "never trains a step"]);
     bench.fails(&format!("{COMPARE} --set train.batch-size=0"), 2, &["method zero-shot", "train.batch-size"]);
     bench.fails("compare --scenario small.toml --methods finetune,zslc", 2, &["did you mean \"zscl\"?"]);
     bench.fails(&format!("{COMPARE},finetune"), 2, &["--methods", "\"finetune\" is listed twice"]);
@@ -250,4 +250,18 @@ fn an_interrupt_keeps_the_finished_runs_for_the_next_call() {
     let stderr = told(&bench, COMPARE);
     assert!(stderr.contains("run 1/2: zero-shot, seed 0, finished earlier"), "{stderr}");
     assert!(stderr.contains("run 2/2: finetune, seed 0\n"), "{stderr}");
+}
+
+#[test]
+fn a_run_of_another_build_of_the_program_is_not_taken_for_one_of_this() {
+    let bench = Bench::new();
+    bench.ok(COMPARE);
+    let place = "runs/small-finetune-0/environment.json";
+    let mut environment: Value = serde_json::from_str(&bench.read(place)).unwrap();
+    environment["program-sha256"] = "0".repeat(64).into();
+    bench.write(place, &environment.to_string());
+    bench.fails(COMPARE, 2, &["runs/small-finetune-0", "another build", "--overwrite"]);
+    bench.ok(&format!("{COMPARE} --overwrite"));
+    bench.ok(COMPARE);
+    bench.fails(&format!("{COMPARE} --set seed=3"), 2, &["--set seed=3", "--seeds"]);
 }

@@ -146,8 +146,10 @@ fn an_interpolation_that_cannot_be_is_refused() {
     let bench = Bench::new();
     let sweep =
         |shares: &str| format!("eval --scenario small.toml --checkpoint none.safetensors --interpolate {shares}");
-    bench.fails(&sweep("0:2:0.5"), 2, &["--interpolate", "1.5 is not from 0 to 1"]);
-    bench.fails(&sweep("0:1:0"), 2, &["positive step"]);
+    bench.fails(&sweep("0:2:0.5"), 2, &["--interpolate", "LAST <= 1"]);
+    bench.fails(&sweep("0:1:0"), 2, &["a step of at least"]);
+    bench.fails(&sweep("0:inf:0.1"), 2, &["LAST <= 1"]);
+    bench.fails(&sweep("0.5,1.5"), 2, &["1.5 is not from 0 to 1"]);
     bench.fails(&sweep("0,high"), 2, &["\"high\" is not a number"]);
     bench.fails("eval --scenario small.toml --interpolate 0,1", 2, &["--checkpoint"]);
 }
@@ -158,4 +160,26 @@ fn what_a_method_needs_is_named_before_anything_is_loaded() {
     let memory = "run --method zscl --scenario small.toml --model nowhere.safetensors --set hook.distill.images=memory";
     bench.fails(memory, 2, &["images of earlier tasks", "--hook exemplars"]);
     bench.fails(&format!("{RUN} --set compat=published"), 2, &["compat", "known are paper, reference"]);
+    bench.fails(&format!("{RUN} --hook exemplars"), 2, &["nothing looks at them", "hook.distill.images=memory"]);
+    bench.fails("eval --scenario small.toml --method rail", 2, &["--method rail", "beside the weights"]);
+    let start = "run --method zero-shot --scenario small.toml --start some.safetensors";
+    bench.fails(start, 2, &["--start", "clf eval --checkpoint"]);
+}
+
+#[test]
+fn settings_of_methods_and_hooks_are_checked_before_an_earlier_run_is_replaced() {
+    let bench = Bench::new();
+    bench.ok("run --method zscl --scenario small.toml --out run");
+    let before = bench.read("run/result.json");
+    for (setting, place) in [
+        ("hook.l2.weight=-1", "hook.l2.weight"),
+        ("hook.weight-ensemble.every=0", "hook.weight-ensemble.every"),
+        ("hook.distill.temperature=0", "hook.distill.temperature"),
+        ("method.label-smoothing=1", "method.label-smoothing"),
+    ] {
+        bench.fails(&format!("{RUN} --overwrite --set {setting}"), 2, &[place]);
+        assert_eq!(bench.read("run/result.json"), before, "{setting}");
+    }
+    let closed = "run --method rail --scenario small.toml --hook l2 --set method.hidden=8";
+    bench.fails(closed, 2, &["hooks", "never trains a step"]);
 }

@@ -1,11 +1,11 @@
 //! Runs a recorded trajectory through the engine, with the registered methods and hooks.
 
-use std::{collections::BTreeMap, ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc};
 
 use clf as _;
 use clf_clip::{Clip, StateDict, Weights, burn::tensor::Device};
 use clf_core::{
-    Error, Scenario, ScenarioHead, State,
+    Error, Scenario, ScenarioHead,
     config::{Config, UserLayer},
     data::BatchOrder,
     engine::{EvalSettings, EvalTransform, Evaluator, Event, Observer, Run, StepRecord},
@@ -23,8 +23,6 @@ pub struct Replayed {
     pub gradients: Option<StateDict>,
     pub student: Option<StateDict>,
     pub saved: Option<StateDict>,
-    /// What the method and its hooks carry at the end.
-    pub states: BTreeMap<String, State>,
 }
 
 struct Recorder<'a> {
@@ -255,8 +253,11 @@ pub fn replay(golden: &Golden, name: &str, extra: &str) -> Replayed {
     let method = method_of(name, settings);
     let toml = recipe(golden, method, settings);
     let method = registry::find::<MethodEntry>(method).unwrap();
-    let layers =
-        [toml.as_str(), extra].map(|text| UserLayer { origin: "manifest".into(), table: text.parse().unwrap() });
+    let layers = [toml.as_str(), extra].map(|text| UserLayer {
+        origin: "manifest".into(),
+        table: text.parse().unwrap(),
+        chosen: true,
+    });
     let config = Config::resolve(method, &head(&scenario, &training(golden, settings)), layers.into(), &[]).unwrap();
 
     let (shape, device) = (golden.config(), Device::flex());
@@ -267,9 +268,8 @@ pub fn replay(golden: &Golden, name: &str, extra: &str) -> Replayed {
     let untouched = if own_teacher { "init" } else { text(settings, "teacher") };
     let mut run = Run::new(method, &scenario, &config, model(untouched)).unwrap();
     run.observers = vec![&mut recorder];
-    let outcome = run.execute(Weights::of(&model(text(settings, "start")))).unwrap();
+    run.execute(Weights::of(&model(text(settings, "start")))).unwrap();
     let mut replayed = recorder.replayed;
-    replayed.states = outcome.states;
     if golden.manifest["methods"][name]["saved_is_student"] == true {
         // What is done to the weights at the end of a task is recorded as done to the student.
         replayed.student = replayed.saved.clone();
@@ -290,11 +290,12 @@ pub fn check_exemplars(golden: &Golden) {
     for (selection, picks) in [("herding", "picks_intended_quota"), ("published", "picks_as_coded")] {
         let toml = recipe(golden, "icarl", &settings)
             .replace("[hook.exemplars]", &format!("[hook.exemplars]\nselection = '{selection}'"));
-        let layer = UserLayer { origin: "manifest".into(), table: toml.parse().unwrap() };
+        let layer = UserLayer { origin: "manifest".into(), table: toml.parse().unwrap(), chosen: true };
         let config = Config::resolve(entry, &head(&scenario, &training(golden, &settings)), vec![layer], &[]).unwrap();
         let model =
             |name: &str| Clip::from_state_dict(&golden.weights(name), &golden.config(), &Device::flex()).unwrap();
-        let run = Run::new(entry, &scenario, &config, model("init")).unwrap();
+        let mut run = Run::new(entry, &scenario, &config, model("init")).unwrap();
+        run.keep_states = true;
         let states = run.execute(Weights::of(&model("prev"))).unwrap().states;
         let pools: Vec<(usize, Vec<usize>)> = states["hook.exemplars"].value("pools").unwrap();
         let recorded = |task: &str| -> Vec<usize> {

@@ -1,6 +1,6 @@
 use toml::Table;
 
-use super::{UserLayer, tables::take_table};
+use super::tables::take_table;
 use crate::error::Error;
 
 /// Which variants of the defaults count.
@@ -32,9 +32,9 @@ impl Variants<'_> {
     }
 }
 
-/// Whether the user asks for the published code, bugs included.
-pub(super) fn wants_published_code(user: &[UserLayer]) -> Result<bool, Error> {
-    let chosen = user.iter().rev().find_map(|layer| layer.table.get("compat"));
+/// Whether the last of `layers` that says so asks for the published code, bugs included.
+pub(super) fn wants_published_code<'a>(layers: impl Iterator<Item = &'a Table>) -> Result<bool, Error> {
+    let chosen = layers.filter_map(|table| table.get("compat")).last();
     match chosen.map(|value| value.as_str().unwrap_or_default()) {
         None | Some("paper") => Ok(false),
         Some("reference") => Ok(true),

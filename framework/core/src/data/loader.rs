@@ -30,12 +30,19 @@ pub struct Transform {
     pub augment: Augment,
     /// Seed and task of the random part.
     pub key: Key,
+    /// What the random part is drawn for.
+    pub purpose: Purpose,
 }
 
 impl Transform {
     /// The test transform at `size` pixels.
     pub fn test(size: usize) -> Self {
-        Self { size, augment: Augment::None, key: Key::default() }
+        Self::train(size, Augment::None, Key::default())
+    }
+
+    /// The transform of training images.
+    pub fn train(size: usize, augment: Augment, key: Key) -> Self {
+        Self { size, augment, key, purpose: Purpose::Augment }
     }
 }
 
@@ -83,7 +90,7 @@ fn load_image(
     let image = match transform.augment {
         Augment::None => preprocess.test(&image),
         Augment::RandomResizedCrop => {
-            let mut rng = Key { epoch, sample: index as u64, ..transform.key }.stream(Purpose::Augment);
+            let mut rng = Key { epoch, sample: index as u64, ..transform.key }.stream(transform.purpose);
             let crop = preprocess.random_crop(&mut rng, image.width(), image.height());
             preprocess.train_crop(&image, crop)
         }

@@ -39,6 +39,10 @@ impl Stream {
     pub(crate) fn start(&self, steps: usize, size: usize) -> Loader {
         let batches =
             self.order.batches(self.samples.len(), self.batch_size, self.key, Purpose::ReferenceOrder).take(steps);
-        Loader::start(self.samples.clone(), batches, Transform { size, augment: self.augment, key: self.key })
+        Loader::start(
+            self.samples.clone(),
+            batches,
+            Transform { size, augment: self.augment, key: self.key, purpose: Purpose::StreamAugment },
+        )
     }
 }

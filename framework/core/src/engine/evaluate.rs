@@ -149,7 +149,7 @@ impl Evaluator<'_> {
         match self.settings.transform {
             EvalTransform::Test => Transform::test(size),
             EvalTransform::Train => {
-                Transform { size, augment: Augment::RandomResizedCrop, key: Key { seed: self.seed, ..Key::default() } }
+                Transform::train(size, Augment::RandomResizedCrop, Key { seed: self.seed, ..Key::default() })
             }
         }
     }

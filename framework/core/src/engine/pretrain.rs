@@ -119,7 +119,7 @@ impl Pretrain<'_> {
         let batches = BatchOrder::Shuffled
             .batches(images.len(), self.settings.batch_size, key, Purpose::PretrainOrder)
             .take(steps);
-        Loader::start(images, batches, Transform { size, augment: self.settings.augment, key })
+        Loader::start(images, batches, Transform::train(size, self.settings.augment, key))
     }
 }
 

@@ -43,6 +43,8 @@ pub struct Run<'a> {
     pub observers: Vec<&'a mut dyn Observer>,
     /// Set to stop at the next step.
     pub stop: Arc<AtomicBool>,
+    /// Keeps the states of the method and its hooks in the outcome.
+    pub keep_states: bool,
     /// Puts new objects, with the saved state of the old ones, in place of the method and its hooks after this iteration
     /// of every task and between tasks. Nothing may change by it.
     pub rebuild_after: Option<usize>,
@@ -59,10 +61,10 @@ pub(super) struct Surroundings<'a> {
 impl Surroundings<'_> {
     /// What a method and its hooks see at one end of a task.
     pub fn context<'b>(&'b self, border: &Border<'b>) -> TaskContext<'b> {
-        let Border { task_id, task, settings, student, weights } = *border;
+        let Border { task_id, task, settings, student, weights, trains } = *border;
         let Self { scenario, zero_shot, seed, device } = self;
         let reference = scenario.reference();
-        TaskContext { task_id, task, student, weights, zero_shot, reference, settings, seed: *seed, device }
+        TaskContext { task_id, task, student, weights, zero_shot, reference, settings, trains, seed: *seed, device }
     }
 
     /// What randomness of a task is drawn for.
@@ -101,7 +103,7 @@ pub struct Outcome {
     pub matrix: AccuracyMatrix,
     /// The final weights.
     pub weights: Weights,
-    /// States of the method and its hooks, by `method` and `hook.NAME`.
+    /// States of the method and its hooks, by `method` and `hook.NAME`; empty unless [`Run::keep_states`] is set.
     pub states: BTreeMap<String, State>,
 }
 
@@ -128,6 +130,7 @@ impl<'a> Run<'a> {
             config: config.clone(),
             observers: Vec::new(),
             stop: Arc::default(),
+            keep_states: false,
             rebuild_after: None,
         };
         run.check()?;
@@ -173,7 +176,8 @@ impl<'a> Run<'a> {
             self.emit(&Event::Evaluated(&row))?;
             matrix.push(row.accuracies(tasks.len()));
         }
-        Ok(Outcome { matrix, weights: Weights::of(&student), states: self.save()? })
+        let states = if self.keep_states { self.save()? } else { BTreeMap::new() };
+        Ok(Outcome { matrix, weights: Weights::of(&student), states })
     }
 
     /// The states of the method and of every hook.
@@ -229,12 +233,13 @@ impl<'a> Run<'a> {
     /// Refuses settings and data with which the run could not end well.
     fn check(&self) -> Result<(), Error> {
         self.train.check()?;
-        if self.eval.batch_size == 0 {
-            return Err(Error::config("eval.batch-size", "must be at least 1"));
-        }
+        self.eval.check()?;
+        self.method.check()?;
+        self.hooks.iter().try_for_each(|hook| hook.check())?;
         let needs = self.capabilities();
-        if needs.fixed && !self.hooks.is_empty() {
-            return Err(Error::config("hooks", "the method never learns, so a hook would never run"));
+        if (needs.fixed || needs.closed_form) && !self.hooks.is_empty() {
+            let reason = "the method never trains a step, so a hook would never run";
+            return Err(Error::config("hooks", reason));
         }
         for task in self.around.scenario.tasks() {
             self.settings_of(task)

@@ -89,6 +89,20 @@ pub struct EvalSettings {
     pub transform: EvalTransform,
 }
 
+impl EvalSettings {
+    /// Refuses values with which nothing can be scored.
+    ///
+    /// # Errors
+    ///
+    /// Names the setting.
+    pub fn check(&self) -> Result<(), Error> {
+        match self.batch_size {
+            0 => Err(Error::config("eval.batch-size", "must be at least 1")),
+            _ => Ok(()),
+        }
+    }
+}
+
 /// What is done to a test image before it is scored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -24,15 +24,13 @@ impl Run<'_> {
     pub(super) fn train_task(&mut self, task_id: usize, task: &Task, student: &Clip) -> Result<Weights, Error> {
         let settings = self.settings_of(task);
         let found = Weights::of(student);
-        let border = Border { task_id, task, settings: &settings, student, weights: &found };
+        let trains = self.capabilities().trains;
+        let border = Border { task_id, task, settings: &settings, student, weights: &found, trains };
         let own = self.begin_task(&border)?;
         let start = found.clone().with(own.clone());
         let border = Border { weights: &start, ..border };
         self.begin_hooks(&border)?;
-        if self.capabilities().trains == Trains::Nothing && own.is_empty() {
-            if !self.hooks.is_empty() {
-                return Err(Error::config("hooks", "the method takes no training steps, so a hook would never run"));
-            }
+        if self.capabilities().closed_form {
             self.emit(&Event::TaskStarted { task_id, task, steps: 0 })?;
             return self.end_task(&border, 0);
         }
@@ -82,8 +80,7 @@ impl Run<'_> {
     }
 
     fn start_training<'a>(&self, border: Border<'a>, own: &Weights, steps: usize) -> Result<Training<'a>, Error> {
-        let Border { task_id, task, settings, student, weights } = border;
-        let trains = self.capabilities().trains;
+        let Border { task_id, task, settings, student, weights, trains } = border;
         Ok(Training {
             border,
             class_texts: TokenBatch::new(&tokenise(&task.train_prompts, &student.config().text)?),
@@ -94,7 +91,7 @@ impl Run<'_> {
             model: student.clone().for_training(|name| trains.includes(name)),
             parameters: step::tracked(own),
             weights: weights.clone(),
-            frozen: self.frozen(student),
+            frozen: border.frozen(),
         })
     }
 
@@ -131,20 +128,20 @@ impl Run<'_> {
     fn end_task(&mut self, border: &Border<'_>, steps: usize) -> Result<Weights, Error> {
         let mut weights = border.weights.clone();
         let context = self.around.context(border);
-        self.hooks.iter_mut().try_for_each(|hook| hook.end_task(&context, &mut weights))?;
-        weights = weights.updated(&self.frozen(border.student));
+        for averages in [true, false] {
+            for hook in self.hooks.iter_mut().filter(|hook| hook.capabilities().averages == averages) {
+                hook.end_task(&context, &mut weights)?;
+            }
+        }
+        weights = weights.updated(&border.frozen());
         let model = weights.clone().load_into(border.student.clone());
         let left = Border { student: &model, weights: &weights, ..*border };
-        self.method.end_task(&self.around.context(&left))?;
+        let context = self.around.context(&left);
+        self.method.end_task(&context)?;
+        self.hooks.iter_mut().try_for_each(|hook| hook.task_left(&context))?;
         check_weights(&weights, border.task_id, steps)?;
         self.emit(&Event::TaskFinished { task_id: border.task_id, student: border.weights, weights: &weights })?;
         Ok(weights)
-    }
-
-    /// The weights of `student` that are not trained.
-    fn frozen(&self, student: &Clip) -> Weights {
-        let trains = self.capabilities().trains;
-        Weights::of(student).filter(|name| !trains.includes(name))
     }
 
     /// Iterations of a task, without the one at rate zero.
@@ -164,7 +161,7 @@ impl Run<'_> {
         let key = self.around.key(task_id);
         let batches = task.order.batches(task.train.len(), settings.batch_size, key, Purpose::TrainOrder).take(steps);
         let size = self.around.zero_shot.config().vision.image_size;
-        Loader::start(task.train.clone(), batches, Transform { size, augment: settings.augment, key })
+        Loader::start(task.train.clone(), batches, Transform::train(size, settings.augment, key))
     }
 
     /// The streams that the method and its hooks ask for, each name once.
@@ -203,6 +200,14 @@ pub(super) struct Border<'a> {
     pub settings: &'a TrainSettings,
     pub student: &'a Clip,
     pub weights: &'a Weights,
+    pub trains: Trains,
+}
+
+impl Border<'_> {
+    /// The weights of the model that are not trained.
+    fn frozen(&self) -> Weights {
+        Weights::of(self.student).filter(|name| !self.trains.includes(name))
+    }
 }
 
 /// What training of one task goes through, step by step.

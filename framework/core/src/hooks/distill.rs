@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::teacher::{FeatureCache, TextSource};
 use crate::{
     capabilities::Capabilities,
+    config::at_least_zero,
     data::{Augment, Stream},
     error::Error,
     hook::RegularizerHook,
@@ -118,19 +119,6 @@ struct Targets {
 }
 
 impl Distill {
-    fn check(&self) -> Result<(), Error> {
-        if !(self.temperature.is_finite() && self.temperature > 0.0) {
-            return Err(Error::config("hook.distill.temperature", "must be positive"));
-        }
-        if !(0.0..=1.0).contains(&self.teacher_alpha) {
-            return Err(Error::config("hook.distill.teacher-alpha", "must be from 0 to 1"));
-        }
-        if !(self.image || self.text || self.image_image || self.feature_mse) {
-            return Err(Error::config("hook.distill", "all of its terms are off; remove the hook instead"));
-        }
-        Ok(())
-    }
-
     fn stream(&self) -> &'static str {
         match self.images {
             ImageSource::Reference => Stream::REFERENCE,
@@ -223,8 +211,21 @@ impl RegularizerHook for Distill {
         }
     }
 
+    fn check(&self) -> Result<(), Error> {
+        if !(self.temperature.is_finite() && self.temperature > 0.0) {
+            return Err(Error::config("hook.distill.temperature", "must be positive"));
+        }
+        at_least_zero("hook.distill.weight", self.weight)?;
+        if !(0.0..=1.0).contains(&self.teacher_alpha) {
+            return Err(Error::config("hook.distill.teacher-alpha", "must be from 0 to 1"));
+        }
+        if !(self.image || self.text || self.image_image || self.feature_mse) {
+            return Err(Error::config("hook.distill", "all of its terms are off; remove the hook instead"));
+        }
+        Ok(())
+    }
+
     fn begin_task(&mut self, task: &TaskContext<'_>) -> Result<(), Error> {
-        self.check()?;
         if self.images != ImageSource::Reference {
             // Positions stand for other images in another task.
             self.frozen = None;

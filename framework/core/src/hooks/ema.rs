@@ -2,6 +2,7 @@ use clf_clip::Weights;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    capabilities::Capabilities,
     error::Error,
     hook::RegularizerHook,
     state::{Past, State},
@@ -47,13 +48,21 @@ impl RegularizerHook for Ema {
         self
     }
 
-    fn begin_task(&mut self, task: &TaskContext<'_>) -> Result<(), Error> {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { averages: self.mode == EmaMode::Average, ..Capabilities::default() }
+    }
+
+    fn check(&self) -> Result<(), Error> {
         if self.every == 0 {
             return Err(Error::config("hook.ema.every", "must be at least 1"));
         }
         if !(0.0..=1.0).contains(&self.decay) {
             return Err(Error::config("hook.ema.decay", "must be from 0 to 1"));
         }
+        Ok(())
+    }
+
+    fn begin_task(&mut self, task: &TaskContext<'_>) -> Result<(), Error> {
         self.other = match self.mode {
             // A method's own parameters are not in the untouched model; they are left alone.
             EmaMode::ZeroShot => Weights::of(task.zero_shot),

@@ -101,10 +101,14 @@ impl RegularizerHook for Exemplars {
         Capabilities { provides_memory: true, ..Capabilities::default() }
     }
 
-    fn begin_task(&mut self, task: &TaskContext<'_>) -> Result<(), Error> {
+    fn check(&self) -> Result<(), Error> {
         if self.size == 0 || self.scan == 0 {
             return Err(Error::config("hook.exemplars", "size and scan must be at least 1"));
         }
+        Ok(())
+    }
+
+    fn begin_task(&mut self, task: &TaskContext<'_>) -> Result<(), Error> {
         match self.update {
             Update::BeforeTask => self.update(task, task.student),
             Update::AfterTask => Ok(()),
@@ -126,10 +130,10 @@ impl RegularizerHook for Exemplars {
         }])
     }
 
-    fn end_task(&mut self, task: &TaskContext<'_>, weights: &mut clf_clip::Weights) -> Result<(), Error> {
+    fn task_left(&mut self, task: &TaskContext<'_>) -> Result<(), Error> {
         match self.update {
             Update::BeforeTask => Ok(()),
-            Update::AfterTask => self.update(task, &weights.clone().load_into(task.student.clone())),
+            Update::AfterTask => self.update(task, task.student),
         }
     }
 

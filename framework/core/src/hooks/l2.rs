@@ -1,7 +1,7 @@
 use clf_clip::Weights;
 use serde::{Deserialize, Serialize};
 
-use crate::{error::Error, hook::RegularizerHook, step::LossTerm, task::TaskContext};
+use crate::{config::at_least_zero, error::Error, hook::RegularizerHook, step::LossTerm, task::TaskContext};
 
 /// Squared distance of the weights to those at the start of the task, summed over all parameters.
 ///
@@ -19,6 +19,10 @@ pub struct L2 {
 impl RegularizerHook for L2 {
     fn config(&self) -> &dyn erased_serde::Serialize {
         self
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        at_least_zero("hook.l2.weight", self.weight)
     }
 
     fn begin_task(&mut self, task: &TaskContext<'_>) -> Result<(), Error> {

@@ -2,6 +2,7 @@ use clf_clip::Weights;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    capabilities::Capabilities,
     error::Error,
     hook::RegularizerHook,
     state::{Past, State},
@@ -33,13 +34,21 @@ impl RegularizerHook for WeightEnsemble {
         self
     }
 
-    fn begin_task(&mut self, task: &TaskContext<'_>) -> Result<(), Error> {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { averages: true, ..Capabilities::default() }
+    }
+
+    fn check(&self) -> Result<(), Error> {
         if self.every == 0 {
             return Err(Error::config("hook.weight-ensemble.every", "must be at least 1"));
         }
         if !(0.0..=1.0).contains(&self.alpha) {
             return Err(Error::config("hook.weight-ensemble.alpha", "must be from 0 to 1"));
         }
+        Ok(())
+    }
+
+    fn begin_task(&mut self, task: &TaskContext<'_>) -> Result<(), Error> {
         self.start = task.weights.clone();
         self.average = task.weights.clone();
         self.snapshots = 0;

@@ -40,13 +40,20 @@ impl RegularizerHook for Wise {
         self
     }
 
-    fn begin_task(&mut self, task: &TaskContext<'_>) -> Result<(), Error> {
+    fn check(&self) -> Result<(), Error> {
         if !(0.0..=1.0).contains(&self.alpha) {
             return Err(Error::config("hook.wise.alpha", "must be from 0 to 1"));
         }
         if !(self.fisher_floor.is_finite() && self.fisher_floor > 0.0) {
             return Err(Error::config("hook.wise.fisher-floor", "must be positive"));
         }
+        if self.fisher_images == 0 {
+            return Err(Error::config("hook.wise.fisher-images", "must be at least 1"));
+        }
+        Ok(())
+    }
+
+    fn begin_task(&mut self, task: &TaskContext<'_>) -> Result<(), Error> {
         self.other = match self.with {
             MergeWith::TaskStart => task.weights.clone(),
             MergeWith::ZeroShot => Weights::of(task.zero_shot),
@@ -70,7 +77,7 @@ impl Wise {
     fn fisher_merge(&self, task: &TaskContext<'_>, ours: &Weights, other: &Weights) -> Result<Weights, Error> {
         let information = |weights: &Weights| -> Result<Weights, Error> {
             let model = weights.clone().load_into(task.student.clone());
-            let fisher = passes::fisher(task, &model, crate::Trains::Both, self.fisher_images)?;
+            let fisher = passes::fisher(task, &model, self.fisher_images)?;
             Ok(self.relative(&fisher))
         };
         let (f, g) = (information(ours)?, information(other)?);
@@ -82,7 +89,8 @@ impl Wise {
     fn relative(&self, fisher: &Weights) -> Weights {
         let count: usize = fisher.iter().map(|(_, value)| value.dims()[0]).sum();
         let sum: f64 = fisher.iter().map(|(_, value)| f64::from(value.clone().sum().into_scalar::<f32>())).sum();
-        let mean = (sum / count as f64).max(f64::MIN_POSITIVE);
+        // Nothing matters where a single class leaves no doubt; the smallest number keeps 0 / 0 away.
+        let mean = (sum / count as f64).max(f64::from(f32::MIN_POSITIVE));
         fisher.map(|value| (value.clone() / mean).clamp_min(self.fisher_floor))
     }
 }
@@ -139,5 +147,6 @@ mod tests {
             other: Weights::default(),
         };
         assert_eq!(values(&hook.relative(&weights([0.0, 8.0]))), [0.25, 2.0]);
+        assert_eq!(values(&hook.relative(&weights([0.0, 0.0]))), [0.25, 0.25]);
     }
 }

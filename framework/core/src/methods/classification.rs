@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     capabilities::{Capabilities, Trains},
+    config::below_one,
     error::Error,
     losses,
     method::Method,
@@ -120,10 +121,14 @@ impl Method for Classification {
         Capabilities { reference_texts, trains, ..Capabilities::default() }
     }
 
-    fn begin_task(&mut self, task: &TaskContext<'_>) -> Result<(), Error> {
-        if !(0.0..1.0).contains(&self.label_smoothing) {
-            return Err(Error::config("method.label-smoothing", "must be at least 0 and below 1"));
+    fn check(&self) -> Result<(), Error> {
+        if self.negatives == Negatives::ReferenceTexts && self.negatives_count == 0 {
+            return Err(Error::config("method.negatives-count", "must be at least 1, or method.negatives none"));
         }
+        below_one("method.label-smoothing", self.label_smoothing)
+    }
+
+    fn begin_task(&mut self, task: &TaskContext<'_>) -> Result<(), Error> {
         self.others = match self.negatives {
             Negatives::None => Vec::new(),
             Negatives::SeenClasses => std::mem::take(&mut self.seen),

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     capabilities::{Capabilities, Trains},
+    config::below_one,
     error::Error,
     losses,
     method::Method,
@@ -44,13 +45,17 @@ impl Method for ClassifierHead {
 
     fn capabilities(&self) -> Capabilities {
         let trains = if self.train_image { Trains::Image } else { Trains::Nothing };
-        Capabilities { trains, ..Capabilities::default() }
+        Capabilities { trains, scores_from_state: true, ..Capabilities::default() }
     }
 
-    fn begin_task(&mut self, task: &TaskContext<'_>) -> Result<(), Error> {
+    fn check(&self) -> Result<(), Error> {
         if !(self.train_image || self.train_head) {
             return Err(Error::config("method", "train-image and train-head are both false: nothing would be learned"));
         }
+        below_one("method.label-smoothing", self.label_smoothing)
+    }
+
+    fn begin_task(&mut self, task: &TaskContext<'_>) -> Result<(), Error> {
         self.current = task.task_id;
         self.heads.insert(self.current, zero_shot_classifier(task.student, &task.task.eval_prompts)?);
         Ok(())
