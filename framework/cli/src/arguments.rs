@@ -202,19 +202,21 @@ const SMALLEST_STEP: f64 = 1e-4;
 /// Reads `0:1:0.1` or `0,0.5,1`.
 fn shares(text: &str) -> Result<Shares, String> {
     let number = |part: &str| part.trim().parse::<f64>().map_err(|_| format!("{part:?} is not a number"));
-    let shares = match text.split(':').map(number).collect::<Result<Vec<_>, _>>() {
-        Ok(range) if range.len() == 3 => {
-            let [first, last, step] = [range[0], range[1], range[2]];
-            if !(step >= SMALLEST_STEP && (0.0..=1.0).contains(&first) && (first..=1.0).contains(&last)) {
-                return Err(format!(
-                    "FIRST:LAST:STEP needs 0 <= FIRST <= LAST <= 1 and a step of at least {SMALLEST_STEP}"
-                ));
-            }
-            // Ten steps of 0.1 end at 1 in spite of rounding.
-            let steps = ((last - first) / step + 1e-9).floor() as usize;
-            (0..=steps).map(|i| ((first + i as f64 * step) * 1e9).round() / 1e9).collect()
+    let numbers = |separator: char| text.split(separator).map(number).collect::<Result<Vec<_>, _>>();
+    let shares = if text.contains(':') {
+        let [first, last, step] = numbers(':')?[..] else {
+            return Err("a range is FIRST:LAST:STEP, for example 0:1:0.1".to_owned());
+        };
+        if !(step >= SMALLEST_STEP && (0.0..=1.0).contains(&first) && (first..=1.0).contains(&last)) {
+            return Err(format!(
+                "FIRST:LAST:STEP needs 0 <= FIRST <= LAST <= 1 and a step of at least {SMALLEST_STEP}"
+            ));
         }
-        _ => text.split(',').map(number).collect::<Result<Vec<_>, _>>()?,
+        // Ten steps of 0.1 end at 1 in spite of rounding.
+        let steps = ((last - first) / step + 1e-9).floor() as usize;
+        (0..=steps).map(|i| ((first + i as f64 * step) * 1e9).round() / 1e9).collect()
+    } else {
+        numbers(',')?
     };
     match shares.iter().find(|share| !(0.0..=1.0).contains(*share)) {
         Some(share) => Err(format!("{share} is not from 0 to 1")),

@@ -7,13 +7,19 @@ use serde_json::json;
 use super::{print, print_json};
 use crate::arguments::{ShowArguments, Shown};
 
+/// Layers of defaults, one under the other; each is TOML of its own.
+fn layers(defaults: &[&str]) -> String {
+    let texts: Vec<&str> = defaults.iter().map(|text| text.trim()).filter(|text| !text.is_empty()).collect();
+    texts.join("\n\n# ---- over these settings come:\n")
+}
+
 /// `clf show`.
 pub fn show(arguments: &ShowArguments) -> Result<(), Error> {
     let name = &arguments.name;
     let (summary, paper, differences, toml): (_, _, &[&str], String) = match arguments.kind {
         Shown::Method => {
             let entry = registry::find::<MethodEntry>(name)?;
-            (entry.summary, entry.paper, entry.differences, entry.defaults.join("\n"))
+            (entry.summary, entry.paper, entry.differences, layers(entry.defaults))
         }
         Shown::Hook => {
             let entry = registry::find::<HookEntry>(name)?;

@@ -147,6 +147,7 @@ fn an_interpolation_that_cannot_be_is_refused() {
     let sweep =
         |shares: &str| format!("eval --scenario small.toml --checkpoint none.safetensors --interpolate {shares}");
     bench.fails(&sweep("0:2:0.5"), 2, &["--interpolate", "LAST <= 1"]);
+    bench.fails(&sweep("0:1"), 2, &["FIRST:LAST:STEP"]);
     bench.fails(&sweep("0:1:0"), 2, &["a step of at least"]);
     bench.fails(&sweep("0:inf:0.1"), 2, &["LAST <= 1"]);
     bench.fails(&sweep("0.5,1.5"), 2, &["1.5 is not from 0 to 1"]);

@@ -25,6 +25,11 @@ fn every_registered_thing_can_be_shown() {
         }
     }
     assert!(bench.ok("show method zscl").contains("arXiv 2303.06628"));
+    // Every layer of defaults is shown, and each is TOML of its own.
+    let shown = bench.ok("show method lwf-vr");
+    let layers: Vec<&str> = shown.split_once("\n\n").unwrap().1.split("# ---- over these settings come:").collect();
+    assert_eq!(layers.len(), 3, "{shown}");
+    assert!(layers.iter().all(|layer| layer.parse::<toml::Table>().is_ok()), "{shown}");
 }
 
 #[test]
