@@ -28,6 +28,7 @@ enum Fault {
     None,
     Forgets,
     RisingLoss,
+    ConstantLoss,
     NotFinite,
     ReadsTestImages,
     ScoresByPlace,
@@ -53,6 +54,9 @@ impl Method for Wrong {
     fn loss(&mut self, step: &Step<'_>) -> Result<Vec<LossTerm>, Error> {
         self.steps += 1;
         let loss = losses::cross_entropy(step.logits(), step.labels(), 0.0);
+        if self.fault == Fault::ConstantLoss {
+            return Ok(vec![LossTerm::new("ce", loss.inner())]);
+        }
         let factor = match self.fault {
             Fault::RisingLoss => 2.0_f64.powi(step.iteration() as i32),
             // The number of steps is not in the state.
@@ -88,7 +92,7 @@ macro_rules! wrong {
 }
 
 wrong! {
-    "sound": "none", "forgets": "forgets", "rising-loss": "rising-loss", "not-finite": "not-finite",
+    "sound": "none", "forgets": "forgets", "rising-loss": "rising-loss", "constant-loss": "constant-loss", "not-finite": "not-finite",
     "reads-test-images": "reads-test-images", "scores-by-place": "scores-by-place", "scores-by-batch": "scores-by-batch"
 }
 
@@ -144,6 +148,7 @@ fn every_fault_is_found_by_its_check() {
         ("no-such-method", "settings"),
         ("wrong-defaults", "settings"),
         ("rising-loss", "learning"),
+        ("constant-loss", "learning"),
         ("not-finite", "learning"),
         ("forgets", "state"),
         ("meddles", "scope"),

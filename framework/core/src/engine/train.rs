@@ -256,11 +256,15 @@ pub(super) fn next(loader: &mut Loader, what: &str) -> Result<HostBatch, Error> 
 }
 
 fn total_loss(terms: &[LossTerm]) -> Result<Tensor<1>, Error> {
-    terms
+    let loss = terms
         .iter()
         .map(|term| if term.weight == 1.0 { term.value.clone() } else { term.value.clone() * term.weight })
         .reduce(|a, b| a + b)
-        .ok_or_else(|| Error::config("method", "the loss has no terms"))
+        .ok_or_else(|| Error::config("method", "the loss has no terms"))?;
+    if loss.is_autodiff() {
+        return Ok(loss);
+    }
+    Err(Error::config("method", "the loss does not depend on the model or on parameters of the method's own"))
 }
 
 type Values = (f64, BTreeMap<&'static str, f64>, f64);
