@@ -1,6 +1,6 @@
 //! Samples that are picture files with labels.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clf_core::data::{DatasetError, Samples};
 use image::DynamicImage;
@@ -20,7 +20,7 @@ impl FileSamples {
     }
 
     /// The file of sample `index`.
-    pub fn path(&self, index: usize) -> Option<&std::path::Path> {
+    pub fn path(&self, index: usize) -> Option<&Path> {
         self.items.get(index).map(|(path, _)| path.as_path())
     }
 }
@@ -37,11 +37,14 @@ impl Samples for FileSamples {
     fn image(&self, index: usize) -> Result<DynamicImage, DatasetError> {
         match self.path(index) {
             Some(path) => picture::decode(path),
-            None => Err(corrupt(
-                std::path::Path::new("list of images"),
-                format!("asked for image {index} of {}", self.items.len()),
-            )),
+            None => {
+                Err(corrupt(Path::new("list of images"), format!("asked for image {index} of {}", self.items.len())))
+            }
         }
+    }
+
+    fn source(&self, index: usize) -> Option<&Path> {
+        self.path(index)
     }
 }
 

@@ -68,14 +68,16 @@ fn decode_bytes(bytes: &[u8], path: &Path) -> Result<DynamicImage, ImageError> {
 /// Segments are stepped over by their length, so the end marker of an embedded thumbnail does not count.
 fn jpeg_is_whole(bytes: &[u8]) -> bool {
     let mut at = 2;
-    while let Some(&[first, marker]) = bytes.get(at..at + 2) {
-        at += match (first, marker) {
-            (0xff, 0xd9) => return true,
+    // What lies between markers is compressed data.
+    while let Some(distance) = bytes.get(at..).and_then(|rest| memchr::memchr(0xff, rest)) {
+        at += distance;
+        at += match bytes.get(at + 1) {
+            Some(0xd9) => return true,
             // Stuffed bytes and restart markers carry no length.
-            (0xff, 0x00 | 0x01 | 0xd0..=0xd8) => 2,
-            // Compressed data between markers, and fill bytes before them.
-            (0..=0xfe, _) | (0xff, 0xff) => 1,
-            (0xff, _) => match bytes.get(at + 2..at + 4) {
+            Some(0x00 | 0x01 | 0xd0..=0xd8) => 2,
+            // Fill bytes before a marker.
+            Some(0xff) => 1,
+            _ => match bytes.get(at + 2..at + 4) {
                 Some(&[high, low]) => 2 + usize::from(u16::from_be_bytes([high, low])),
                 _ => return false,
             },

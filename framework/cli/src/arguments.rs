@@ -1,6 +1,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clf_core::{clip::Precision, config::UserLayer};
 
 use crate::paths;
 
@@ -17,7 +18,7 @@ pub struct Arguments {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 success, 1 a defect in clf, 2 a wrong name, key, value or flag, 3 data missing \
-or damaged, 4 weights missing or damaged, 5 training went wrong, 6 a file could not be written or read, 130 interrupted.";
+or damaged, 4 weights missing or damaged, 5 training or the device went wrong, 6 a file could not be written or read, 130 interrupted.";
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -33,6 +34,9 @@ pub enum Command {
     Show(ShowArguments),
     /// Trains a CLIP from scratch on image-text pairs.
     Pretrain(PretrainArguments),
+    /// Takes care of datasets.
+    #[command(subcommand)]
+    Data(DataCommand),
     /// Prints the figures of a run folder or of a matrix in a .npy file.
     Metrics(MetricsArguments),
     /// Writes a crate with a method of your own, ready to run.
@@ -45,7 +49,7 @@ pub struct DataArguments {
     /// Folder of datasets and models; the default is clf in the user's data folder.
     #[arg(long, env = "CLF_DATA", value_name = "DIR")]
     pub data: Option<PathBuf>,
-    /// auto, cpu or cuda:N.
+    /// cpu, cuda:N or auto: CUDA where it works and the CPU elsewhere.
     #[arg(long, default_value = "auto")]
     pub device: String,
 }
@@ -91,7 +95,25 @@ pub struct SetupArguments {
     #[arg(long, value_name = "DATASET")]
     pub reference_texts: Option<String>,
     #[command(flatten)]
+    pub precision: PrecisionArguments,
+    #[command(flatten)]
     pub data: DataArguments,
+}
+
+/// Arithmetic of matrix products.
+#[derive(Args)]
+pub struct PrecisionArguments {
+    /// Arithmetic of matrix products; tf32 and bf16 need CUDA. The default is the setting `precision`.
+    #[arg(long, value_name = "PRECISION", value_parser = Precision::ALL.map(Precision::name))]
+    pub precision: Option<String>,
+}
+
+impl PrecisionArguments {
+    /// What the user asks for, as a layer of settings.
+    pub fn layer(&self) -> Option<UserLayer> {
+        let table = toml::Table::from_iter([("precision".to_owned(), self.precision.clone()?.into())]);
+        Some(UserLayer { origin: "--precision".to_owned(), table, chosen: true })
+    }
 }
 
 #[derive(Args)]
@@ -119,7 +141,7 @@ pub struct RunArguments {
 }
 
 /// Arguments of `clf compare` that make runs, and mean nothing where run folders are only read.
-const OF_NEW_RUNS: [&str; 14] = [
+const OF_NEW_RUNS: [&str; 15] = [
     "methods",
     "scenario",
     "seeds",
@@ -133,6 +155,7 @@ const OF_NEW_RUNS: [&str; 14] = [
     "configs",
     "reference_images",
     "reference_texts",
+    "precision",
     "device",
 ];
 
@@ -185,6 +208,8 @@ pub struct EvalArguments {
     pub method: String,
     #[command(flatten)]
     pub model: ModelArguments,
+    #[command(flatten)]
+    pub precision: PrecisionArguments,
     #[command(flatten)]
     pub data: DataArguments,
     /// Prints the result as JSON.
@@ -294,6 +319,30 @@ pub struct PretrainArguments {
     pub log: Option<PathBuf>,
     #[command(flatten)]
     pub data: DataArguments,
+}
+
+#[derive(Subcommand)]
+pub enum DataCommand {
+    /// Decodes the pictures of a dataset once and for all; runs then read the pixels, which are the same to the last bit.
+    Prepare(PrepareArguments),
+}
+
+#[derive(Args)]
+pub struct PrepareArguments {
+    /// A dataset by name (see `clf list datasets`) or locator, for example folder:PATH.
+    pub name: String,
+    /// Side of the images that the model reads, in pixels.
+    #[arg(long, default_value_t = 224, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub size: u32,
+    /// Keeps the decoded training images as well, at their own size: for random crops, and many times larger than JPEG.
+    #[arg(long)]
+    pub train: bool,
+    /// Folder of datasets and models; the default is clf in the user's data folder.
+    #[arg(long, env = "CLF_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Prints the files as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args)]

@@ -1,23 +1,56 @@
-//! Choosing the device.
+//! Choosing the device, and what happens when it fails.
+
+#[cfg(feature = "cuda")]
+mod cuda;
+mod guard;
 
 use clf_core::{Error, burn::tensor::Device};
 
+pub use guard::guarded;
+pub(crate) use guard::watch;
+
+/// What `--device` asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Choice {
+    Auto,
+    Cpu,
+    Cuda(u16),
+}
+
+impl Choice {
+    fn parse(name: &str) -> Result<Self, Error> {
+        let index = |text: &str| text.parse().ok().map(Self::Cuda);
+        let choice = match name {
+            "auto" => Some(Self::Auto),
+            "cpu" => Some(Self::Cpu),
+            "cuda" => Some(Self::Cuda(0)),
+            _ => name.strip_prefix("cuda:").and_then(index),
+        };
+        choice.ok_or_else(|| Error::unknown("device", name, ["auto", "cpu", "cuda:0"].into_iter()))
+    }
+}
+
 /// The device called `name`: `auto`, `cpu` or `cuda:N`.
+///
+/// `auto` is the first CUDA device if it computes, and the CPU otherwise; why not CUDA is said.
 ///
 /// # Errors
 ///
-/// When there is no such device or this build cannot use it.
+/// When there is no such device or it cannot be used.
 pub fn open(name: &str) -> Result<Device, Error> {
-    let device = match name {
-        "cpu" => Device::flex(),
-        "auto" => cuda(0).unwrap_or_else(Device::flex),
-        _ => {
-            let index = name.strip_prefix("cuda:").or_else(|| (name == "cuda").then_some("0"));
-            let index: usize = index
-                .and_then(|index| index.parse().ok())
-                .ok_or_else(|| Error::unknown("device", name, ["auto", "cpu", "cuda:0"].into_iter()))?;
-            cuda(index).ok_or_else(|| Error::config(format!("--device {name}"), no_cuda()))?
-        }
+    let device = match Choice::parse(name)? {
+        Choice::Cpu => Device::flex(),
+        Choice::Cuda(index) => cuda(index)
+            .map_err(|reason| Error::config(format!("--device {name}"), format!("{reason}; or use --device cpu")))?,
+        Choice::Auto => cuda(0).unwrap_or_else(|reason| {
+            // Where CUDA was not asked for when clf was built, nobody expects it.
+            if cfg!(feature = "cuda") {
+                tracing::warn!("computing on the CPU: {reason}");
+            } else {
+                tracing::info!("computing on the CPU: {reason}");
+            }
+            Device::flex()
+        }),
     };
     tracing::info!("device {}", describe(&device));
     Ok(device)
@@ -28,22 +61,30 @@ pub fn describe(device: &Device) -> String {
     if *device == Device::flex() { "cpu".to_owned() } else { format!("{device:?}") }
 }
 
-/// CUDA device `index`, if there are that many. Devices are counted first: constructing a missing one fails late.
+/// CUDA device `index` if it computes, otherwise why not and what to do.
 #[cfg(feature = "cuda")]
-fn cuda(index: usize) -> Option<Device> {
-    use clf_core::burn::tensor::DeviceType;
-    (index < Device::enumerate(DeviceType::Cuda).into_vec().len()).then(|| Device::cuda(index))
+fn cuda(index: u16) -> Result<Device, String> {
+    cuda::open(index)
 }
 
 #[cfg(not(feature = "cuda"))]
-fn cuda(_index: usize) -> Option<Device> {
-    None
+fn cuda(_index: u16) -> Result<Device, String> {
+    Err("this build has no CUDA; build with --features cuda".to_owned())
 }
 
-fn no_cuda() -> String {
-    if cfg!(feature = "cuda") {
-        "there is no such CUDA device; check the driver with nvidia-smi, or use --device cpu".to_owned()
-    } else {
-        "this build has no CUDA; build with --features cuda, or use --device cpu".to_owned()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_is_auto_the_cpu_or_a_numbered_cuda_device() {
+        let parse = |name| Choice::parse(name).ok();
+        assert_eq!(parse("auto"), Some(Choice::Auto));
+        assert_eq!(parse("cpu"), Some(Choice::Cpu));
+        assert_eq!((parse("cuda"), parse("cuda:3")), (Some(Choice::Cuda(0)), Some(Choice::Cuda(3))));
+        for wrong in ["gpu", "cuda:", "cuda:x", "cuda:-1", "CPU", ""] {
+            let error = Choice::parse(wrong).unwrap_err().to_string();
+            assert!(error.contains("unknown device"), "{wrong}: {error}");
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use clf_core::{
     Capabilities, Error, Scenario,
-    clip::{Clip, Weights},
+    clip::{Clip, Precision, Weights},
     config::{Config, UserLayer, parse_assignment},
     engine::Run,
     registry::{self, MethodEntry},
@@ -40,6 +40,8 @@ pub struct Plan {
     pub needs: Capabilities,
     /// Seed of the run.
     pub seed: u64,
+    /// Arithmetic of its matrix products.
+    pub precision: Precision,
 }
 
 impl Plan {
@@ -53,8 +55,8 @@ impl Plan {
             let reason = format!("{method} never learns; score these weights with clf eval --checkpoint FILE");
             return Err(Error::config("--start", reason));
         }
-        let seed = config.seed()?;
-        Ok(Self { entry, config, needs, seed })
+        let (seed, precision) = (config.seed()?, config.precision()?);
+        Ok(Self { entry, config, needs, seed, precision })
     }
 
     /// The run folder in `root`.
@@ -114,6 +116,7 @@ impl Inputs {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             program_sha256: program_sha256().to_owned(),
             device: device::describe(&self.loaded.clip.device()),
+            precision: plan.precision,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             weights_sha256: self.loaded.sha256.clone(),
             activation: self.loaded.clip.config().activation,
@@ -147,7 +150,7 @@ fn program_sha256() -> &'static str {
     HASH.get_or_init(|| read().unwrap_or_default())
 }
 
-/// Layers of the user, weak to strong: files, `--set`, the seed.
+/// Layers of the user, weak to strong: files, `--set`, the precision, the seed.
 pub fn user_layers(setup: &SetupArguments, seed: Option<u64>) -> Result<Vec<UserLayer>, Error> {
     let mut layers = Vec::new();
     for path in &setup.configs {
@@ -160,6 +163,7 @@ pub fn user_layers(setup: &SetupArguments, seed: Option<u64>) -> Result<Vec<User
     for set in &setup.sets {
         layers.push(parse_assignment(set)?);
     }
+    layers.extend(setup.precision.layer());
     if let Some(seed) = seed {
         let table = toml::Table::from_iter([("seed".to_owned(), toml::Value::Integer(seed.cast_signed()))]);
         layers.push(UserLayer { origin: "--seed".to_owned(), table, chosen: true });

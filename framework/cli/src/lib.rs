@@ -7,9 +7,9 @@
 
 mod arguments;
 mod commands;
-mod device;
+pub mod device;
 mod launch;
-mod logging;
+pub mod logging;
 mod model;
 mod paths;
 mod plugins;
@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, DataCommand};
 
 /// Tensors are allocated and freed many times a step; this allocator keeps their pages.
 #[global_allocator]
@@ -28,7 +28,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Runs the program with the arguments of the process.
 ///
 /// Exit codes: 0 success, 1 a defect, 2 a wrong name, key, value or flag, 3 data missing or damaged, 4 weights missing or
-/// damaged, 5 training went wrong, 6 a file could not be written or read, 130 interrupted.
+/// damaged, 5 training or the device went wrong, 6 a file could not be written or read, 130 interrupted.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     logging::start(arguments.verbose);
@@ -39,15 +39,14 @@ pub fn main() -> ExitCode {
         Command::List(list) => commands::list(&list),
         Command::Show(show) => commands::show(&show),
         Command::Pretrain(pretrain) => commands::pretrain(&pretrain),
+        Command::Data(DataCommand::Prepare(prepare)) => commands::prepare(&prepare),
         Command::Metrics(metrics) => commands::metrics(&metrics),
         Command::New(new) => commands::new(&new),
     };
-    // A panic is a defect; its message is on stderr already.
-    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-    match result {
-        Ok(Ok(())) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-        Ok(Err(error)) => {
+    match device::guarded(work) {
+        Some(Ok(())) => ExitCode::SUCCESS,
+        None => ExitCode::FAILURE,
+        Some(Err(error)) => {
             logging::report(&error);
             ExitCode::from(error.exit_code())
         }

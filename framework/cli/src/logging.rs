@@ -11,7 +11,7 @@ use std::{
 use clf_core::Error;
 use tracing_subscriber::{EnvFilter, Layer, filter::LevelFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
-use crate::progress;
+use crate::{device, progress};
 
 /// The log file of the current run.
 static LOG_FILE: Mutex<Option<File>> = Mutex::new(None);
@@ -28,7 +28,7 @@ pub fn start(verbose: u8) {
     let file = fmt::layer().with_ansi(false).with_target(false).with_writer(|| LogFile);
     let file = file.with_filter(level.max(LevelFilter::INFO));
     // A second call (in a test binary) keeps the first subscriber.
-    drop(tracing_subscriber::registry().with(terminal).with(file).try_init());
+    drop(tracing_subscriber::registry().with(terminal).with(file).with(device::watch()).try_init());
 }
 
 /// Copies all further messages to `path`.

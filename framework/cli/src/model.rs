@@ -63,7 +63,7 @@ pub fn read_like(model: &Clip, path: &Path) -> Result<Clip, Error> {
         let reason = format!("it was made as {config:?}, but the model is {:?}", model.config());
         return Err(unusable(path, &reason));
     }
-    Ok(Clip::from_state_dict(&dict, model.config(), &model.device())?)
+    Ok(Clip::from_state_dict(&dict, model.config(), &model.device())?.with_precision(model.precision()))
 }
 
 /// Weights in OpenAI names, and the file they come from.

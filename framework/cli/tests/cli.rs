@@ -5,6 +5,9 @@
 mod cli {
     pub mod bench;
     mod compare;
+    #[cfg(all(feature = "cuda", target_os = "linux"))]
+    mod cuda;
+    mod data;
     mod errors;
     mod listings;
     mod metrics;

@@ -1,7 +1,7 @@
 //! The trajectories of the reference implementation, reproduced through the engine.
 //!
 //! `CLF_GOLDEN` names another folder of the same form; the default is the copy in the repository. Limits are those
-//! of 32-bit arithmetic against 64-bit trajectories.
+//! of 32-bit arithmetic against 64-bit trajectories. `CLF_TEST_DEVICE=cuda:0` holds another device against the records.
 
 #![expect(clippy::unwrap_used, reason = "a test fails where something is not as it should be")]
 

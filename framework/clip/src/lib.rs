@@ -14,6 +14,7 @@ pub mod tokenizer;
 mod weights;
 
 pub use burn;
+pub use clf_kernels::{self as kernels, Precision};
 pub use image;
 
 pub use config::{Activation, ClipConfig, LAYER_NORM_EPSILON, PRESETS, TextConfig, VisionConfig};
@@ -21,4 +22,4 @@ pub use init::random_weights;
 pub use model::{Clip, TokenBatch, unit};
 pub use state_dict::{HostTensor, StateDict, StateDictError};
 pub use tokenizer::Tokenizer;
-pub use weights::Weights;
+pub use weights::{Lookup, Weights};

@@ -84,6 +84,22 @@ impl Weights {
         Self { entries: self.entries.iter().filter_map(both).collect() }
     }
 
+    /// `rule(name, value, other)` for every parameter present in both; the others stay as they are.
+    ///
+    /// The rule owns the value, so that memory that nobody else holds can be written in place.
+    #[must_use]
+    pub fn update(self, other: &Self, mut rule: impl FnMut(&Arc<str>, Tensor<1>, &Tensor<1>) -> Tensor<1>) -> Self {
+        let mut lookup = Lookup::new(other);
+        let update = |(name, value): (Arc<str>, Tensor<1>)| {
+            let value = match lookup.get(&name) {
+                Some(other) => rule(&name, value, other),
+                None => value,
+            };
+            (name, value)
+        };
+        Self { entries: self.entries.into_iter().map(update).collect() }
+    }
+
     /// `self` with the values of `update` in place of its own where `update` has one.
     #[must_use]
     pub fn updated(&self, update: &Self) -> Self {
@@ -102,21 +118,21 @@ impl Weights {
     /// `rate * self + (1 - rate) * other`, WiSE-FT interpolation (Wortsman et al. 2022, arXiv 2109.01903, eq. 1).
     #[must_use]
     pub fn interpolate(&self, other: &Self, rate: f64) -> Self {
-        self.zip(other, |a, b| a.clone() * rate + b.clone() * (1.0 - rate))
+        self.zip(other, |a, b| clf_kernels::blend(a, rate, b, 1.0 - rate))
     }
 
     /// Sum over all values, `[1]`; `None` when empty.
     pub fn sum(&self) -> Option<Tensor<1>> {
-        self.sum_of(Tensor::sum)
+        self.sum_of(|value| value.clone().sum())
     }
 
     /// Sum of squares over all values, `[1]`; `None` when empty.
     pub fn sum_of_squares(&self) -> Option<Tensor<1>> {
-        self.sum_of(|value| value.square().sum())
+        self.sum_of(clf_kernels::sum_of_squares)
     }
 
-    fn sum_of(&self, term: impl Fn(Tensor<1>) -> Tensor<1>) -> Option<Tensor<1>> {
-        let sums: Vec<_> = self.entries.iter().map(|(_, value)| term(value.clone())).collect();
+    fn sum_of(&self, term: impl Fn(&Tensor<1>) -> Tensor<1>) -> Option<Tensor<1>> {
+        let sums: Vec<_> = self.entries.iter().map(|(_, value)| term(value)).collect();
         (!sums.is_empty()).then(|| Tensor::cat(sums, 0).sum())
     }
 
@@ -154,17 +170,20 @@ impl Weights {
 }
 
 /// Finds values by name; asked in model order, as nearly always, it goes through them once.
-struct Lookup<'a> {
+#[derive(Debug, Clone)]
+pub struct Lookup<'a> {
     all: &'a Weights,
     next: usize,
 }
 
 impl<'a> Lookup<'a> {
-    fn new(all: &'a Weights) -> Self {
+    /// Begins at the first value of `all`.
+    pub fn new(all: &'a Weights) -> Self {
         Self { all, next: 0 }
     }
 
-    fn get(&mut self, name: &str) -> Option<&'a Tensor<1>> {
+    /// The value of parameter `name`.
+    pub fn get(&mut self, name: &str) -> Option<&'a Tensor<1>> {
         let ahead = self.all.entries.get(self.next).filter(|(key, _)| &**key == name);
         self.next += usize::from(ahead.is_some());
         ahead.map_or_else(|| self.all.get(name), |(_, value)| Some(value))

@@ -12,6 +12,7 @@ mod variants;
 
 use std::collections::BTreeMap;
 
+use clf_clip::Precision;
 use serde::de::DeserializeOwned;
 use toml::{Table, Value};
 
@@ -124,6 +125,15 @@ impl Config {
     /// When the seed is not a whole number of at least 0.
     pub fn seed(&self) -> Result<u64, Error> {
         self.get("seed")
+    }
+
+    /// Arithmetic of matrix products.
+    ///
+    /// # Errors
+    ///
+    /// When it is none that there is.
+    pub fn precision(&self) -> Result<Precision, Error> {
+        self.get("precision")
     }
 
     /// The `[train]` table.

@@ -142,8 +142,10 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Unknown { .. } | Self::Duplicate { .. } | Self::Config { .. } | Self::Capability { .. } => 2,
+            Self::Data(DatasetError::Write { .. })
+            | Self::Io { .. }
+            | Self::Weights(StateDictError::DiskFull { .. } | StateDictError::Write { .. }) => 6,
             Self::Data(_) => 3,
-            Self::Io { .. } | Self::Weights(StateDictError::DiskFull { .. } | StateDictError::Write { .. }) => 6,
             Self::Weights(_) | Self::MissingModel { .. } | Self::UnusableModel { .. } => 4,
             Self::NotFinite { .. } | Self::Device(_) => 5,
             Self::Defect(_) => 1,

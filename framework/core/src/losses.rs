@@ -1,6 +1,6 @@
 //! The loss maths of the field as pure functions over tensors.
 
-use burn::tensor::{Int, Tensor, activation::log_softmax, activation::softmax};
+use burn::tensor::{Int, Tensor};
 
 /// Cross entropy with label smoothing (Szegedy et al. 2016, section 7).
 ///
@@ -12,13 +12,7 @@ use burn::tensor::{Int, Tensor, activation::log_softmax, activation::softmax};
 /// - `labels`: `[batch]`, 0-based
 /// - output: `[1]`
 pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>, smoothing: f64) -> Tensor<1> {
-    let [batch, _] = logits.dims();
-    let log_probabilities = log_softmax(logits, 1);
-    let nll = log_probabilities.clone().gather(1, labels.reshape([batch, 1])).neg();
-    if smoothing == 0.0 {
-        return nll.mean();
-    }
-    (nll * (1.0 - smoothing) - log_probabilities.mean_dim(1) * smoothing).mean()
+    clf_clip::kernels::cross_entropy(logits, labels, smoothing)
 }
 
 /// Distillation (Hinton et al. 2015; Li and Hoiem 2016): cross entropy against softened teacher scores.
@@ -31,9 +25,7 @@ pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>, smoothing: f64) 
 /// - `teacher`, `student`: `[rows, columns]`
 /// - output: `[1]`
 pub fn distillation(teacher: Tensor<2>, student: Tensor<2>, temperature: f64) -> Tensor<1> {
-    let targets = softmax(teacher.inner() / temperature, 1);
-    let log_probabilities = log_softmax(student / temperature, 1);
-    (log_probabilities * targets).sum_dim(1).mean() * -(temperature * temperature)
+    clf_clip::kernels::distillation(teacher.inner(), student, temperature)
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ pub fn image_features(
     let loader = Loader::start(samples.clone(), batches, Transform::train(size, augment, key));
     let mut features = Vec::new();
     for batch in loader {
-        features.push(model.encode_images(pixels(&batch?, size, &device)));
+        features.push(model.encode_images(pixels(&mut batch?, size, &device)));
     }
     if features.is_empty() {
         return Err(Error::config("feature pass", "there are no images"));
@@ -73,7 +73,7 @@ pub fn fisher(task: &TaskContext<'_>, model: &Clip, images: usize) -> Result<Wei
     let batches: Vec<_> = indices.into_iter().map(|index| (0, vec![index])).collect();
     let (mut total, mut seen): (Option<Weights>, _) = (None, 0);
     for batch in Loader::start(task.task.train.clone(), batches, Transform::test(size)) {
-        let features = model.encode_images(pixels(&batch?, size, task.device));
+        let features = model.encode_images(pixels(&mut batch?, size, task.device));
         let logits = features.matmul(model.encode_texts(&texts).transpose()) * model.scale();
         let log_probabilities = log_softmax(logits, 1);
         let class = draw(&log_probabilities, rng.random());

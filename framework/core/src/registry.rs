@@ -7,7 +7,7 @@
 use std::{path::Path, sync::Arc};
 
 use crate::{
-    data::{Dataset, DatasetError},
+    data::{Dataset, DatasetError, prepared},
     error::Error,
     hook::RegularizerHook,
     method::Method,
@@ -151,7 +151,7 @@ where
     }
 }
 
-/// Opens a dataset by its registered name, or by a locator `READER:PATH`.
+/// Opens a dataset by its registered name, or by a locator `READER:PATH`, with its [prepared images](prepared).
 ///
 /// Named datasets live under `data_root`; relative paths of locators start at `base`.
 ///
@@ -159,6 +159,16 @@ where
 ///
 /// When the name or reader is unknown, or the data is missing or damaged.
 pub fn open_dataset(locator: &str, base: &Path, data_root: &Path) -> Result<Arc<dyn Dataset>, Error> {
+    let dataset = open_unprepared(locator, base, data_root)?;
+    Ok(prepared::attach(dataset, locator, prepared::folder(locator, base, data_root)))
+}
+
+/// As [`open_dataset`], without prepared images.
+///
+/// # Errors
+///
+/// When the name or reader is unknown, or the data is missing or damaged.
+pub fn open_unprepared(locator: &str, base: &Path, data_root: &Path) -> Result<Arc<dyn Dataset>, Error> {
     match locator.split_once(':') {
         Some((reader, path)) => Ok((find::<ReaderEntry>(reader)?.open)(path, base)?),
         None => Ok((find::<DatasetEntry>(locator)?.open)(data_root)?),

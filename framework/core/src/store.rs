@@ -13,7 +13,7 @@ use std::{
     time::Instant,
 };
 
-use clf_clip::{Activation, ClipConfig, Weights};
+use clf_clip::{Activation, ClipConfig, Precision, Weights};
 use npyz::WriterBuilder;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -38,6 +38,9 @@ pub struct Environment {
     pub program_sha256: String,
     /// Device, as given to the engine.
     pub device: String,
+    /// Arithmetic of matrix products.
+    #[serde(default)]
+    pub precision: Precision,
     /// Threads available to the CPU backend.
     pub threads: usize,
     /// SHA-256 of the model's weights before training.

@@ -63,6 +63,10 @@ impl Samples for CaptionSamples {
         self.items.get(index).and_then(|item| item.image.as_ref()).is_some_and(|path| path.exists())
     }
 
+    fn source(&self, index: usize) -> Option<&Path> {
+        self.items.get(index)?.image.as_deref()
+    }
+
     fn caption(&self, index: usize) -> Option<&str> {
         self.text.get(self.items.get(index)?.caption.clone())
     }

@@ -17,7 +17,8 @@ use crate::{arguments::EvalArguments, device, model, paths, progress::Meter};
 pub fn eval(arguments: &EvalArguments) -> Result<(), Error> {
     let entry = registry::find::<MethodEntry>(&arguments.method)?;
     let file = ScenarioFile::read(&arguments.scenario)?;
-    let config = Config::resolve(entry, file.head(), Vec::new(), &[])?;
+    let layers = arguments.precision.layer().into_iter().collect();
+    let config = Config::resolve(entry, file.head(), layers, &[])?;
     config.eval()?.check()?;
     if config.capabilities(entry)?.scores_from_state {
         let reason = "it scores with what it learned beside the weights, which a checkpoint does not hold; the default \
@@ -28,7 +29,9 @@ pub fn eval(arguments: &EvalArguments) -> Result<(), Error> {
     let scenario = file.open(&root, Capabilities::default())?;
     scenario.tasks().iter().try_for_each(Task::check)?;
     let device = device::open(&arguments.data.device)?;
-    let untouched = model::load(&arguments.model, file.model(), &root, &device)?.clip;
+    let precision = config.precision()?;
+    precision.check(&device).map_err(|reason| Error::config("--precision", reason))?;
+    let untouched = model::load(&arguments.model, file.model(), &root, &device)?.clip.with_precision(precision);
     let read = |path| model::read_like(&untouched, path);
     let clip = arguments.checkpoint.as_deref().map_or_else(|| Ok(untouched.clone()), read)?;
     let scorer = Scorer {

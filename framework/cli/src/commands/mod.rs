@@ -1,6 +1,7 @@
 //! One file a command.
 
 mod compare;
+mod data;
 mod eval;
 mod list;
 mod metrics;
@@ -20,6 +21,7 @@ use std::{
 use clf_core::Error;
 
 pub use compare::compare;
+pub use data::prepare;
 pub use eval::eval;
 pub use list::list;
 pub use metrics::metrics;

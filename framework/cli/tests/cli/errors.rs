@@ -39,6 +39,15 @@ fn a_value_that_cannot_be_used_names_its_key() {
 }
 
 #[test]
+fn the_cpu_refuses_arithmetic_that_it_does_not_have() {
+    let bench = Bench::new();
+    bench.fails(&format!("{RUN} --device cpu --precision bf16"), 2, &["precision", "f32 alone", "--device cuda"]);
+    bench.fails(&format!("{RUN} --device cpu --set precision=tf32"), 2, &["precision", "f32 alone"]);
+    bench.fails(&format!("{RUN} --set precision=f16"), 2, &["precision", "f16", "bf16"]);
+    bench.fails("eval --scenario small.toml --device cpu --precision bf16", 2, &["--precision", "f32 alone"]);
+}
+
+#[test]
 fn a_scenario_without_reference_data_is_refused_before_anything_is_loaded() {
     let bench = Bench::new();
     let text = bench.read("small.toml");

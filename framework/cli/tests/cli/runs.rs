@@ -11,7 +11,9 @@ const CLASS_INCREMENTAL: &str = "summary = 'x'\nprocedure = 'class-incremental'\
 fn steps(bench: &Bench, run: &str) -> Vec<Value> {
     let line = |line: &str| {
         let mut record: Value = serde_json::from_str(line).unwrap();
-        record.as_object_mut().unwrap().remove("images-per-second");
+        for timing in ["images-per-second", "data-seconds"] {
+            record.as_object_mut().unwrap().remove(timing);
+        }
         record
     };
     bench.read(format!("{run}/metrics.jsonl")).lines().map(line).collect()

@@ -5,7 +5,7 @@ use std::fmt;
 use clf_clip::{HostTensor, StateDict};
 
 use super::{
-    folder::{Array, Golden, names},
+    folder::{Array, Golden, limit, names},
     replay::Replayed,
 };
 
@@ -113,7 +113,7 @@ impl Report {
         let mut terms: f64 = 0.0;
         let mut term_share: f64 = 0.0;
         let mut lr: f64 = 0.0;
-        let loss_limit = if golden.settings(name)["l2"].as_f64().unwrap() > 0.0 { LOSS_WITH_L2 } else { LOSS };
+        let loss_limit = limit(if golden.settings(name)["l2"].as_f64().unwrap() > 0.0 { LOSS_WITH_L2 } else { LOSS });
         let spread = &golden.trajectories[&format!("{name}.f32.log")];
         for (i, step) in replayed.steps.iter().enumerate() {
             loss = loss.max(relative(step.loss, totals[i]));
@@ -136,8 +136,9 @@ impl Report {
         if let Some(full) = golden.full(name, "grads") {
             pairs.extend(complete(gradients, &full));
         }
-        let limit = |recorded: f64| GRADIENT_ABSOLUTE.max(GRADIENT_RELATIVE * recorded.abs());
-        let share = pairs.iter().map(|(a, b)| (a - b).abs() / limit(*b)).fold(0.0, f64::max);
+        let absolute = limit(GRADIENT_ABSOLUTE);
+        let within = |recorded: f64| absolute.max(GRADIENT_RELATIVE * recorded.abs());
+        let share = pairs.iter().map(|(a, b)| (a - b).abs() / within(*b)).fold(0.0, f64::max);
         let gradient = pairs.iter().map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
 
         let order = names(&golden.manifest["param_order"]);
@@ -181,7 +182,7 @@ impl Report {
         assert!(self.gradient_share <= 1.0, "gradients: {self}");
         for weights in [&self.student, &self.saved] {
             assert!(weights.count > 1000, "too few weights compared");
-            assert!(weights.quantile <= WEIGHT_QUANTILE, "weights: {self}");
+            assert!(weights.quantile <= limit(WEIGHT_QUANTILE), "weights: {self}");
             assert!(weights.max <= WEIGHT_MAX, "weights: {self}");
         }
     }

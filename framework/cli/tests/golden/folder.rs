@@ -7,12 +7,16 @@ use clf_clip::{
     preprocess::{MEAN, STD},
 };
 use clf_core::{
+    burn::tensor::Device,
     data::{BatchOrder, DatasetError, Samples},
     image::{DynamicImage, RgbImage},
     task::Prompt,
 };
 use safetensors::{Dtype, SafeTensors};
 use serde_json::Value;
+
+/// Largest difference on other devices than the CPU.
+const ELSEWHERE: f64 = 1e-4;
 
 /// Any tensor of a file, widened.
 #[derive(Clone)]
@@ -118,6 +122,17 @@ impl Golden {
         let ids = |row: &[f64]| Prompt::Tokens(row.iter().map(|id| *id as u32).collect());
         data.chunks(*shape.last().unwrap()).map(ids).collect()
     }
+}
+
+/// The device that is held against the records: the CPU, or what `CLF_TEST_DEVICE` names.
+pub fn device() -> Device {
+    let name = env::var("CLF_TEST_DEVICE").unwrap_or_else(|_| "cpu".to_owned());
+    clf::device::open(&name).unwrap()
+}
+
+/// A limit of the CPU, or that of devices whose kernels are chosen as they run.
+pub fn limit(cpu: f64) -> f64 {
+    if device() == Device::flex() { cpu } else { cpu.max(ELSEWHERE) }
 }
 
 /// The texts of a JSON list.

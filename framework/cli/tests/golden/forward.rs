@@ -2,14 +2,14 @@
 
 use clf_clip::{
     Clip, ClipConfig, TokenBatch,
-    burn::tensor::{Device, Tensor, TensorData},
+    burn::tensor::{Tensor, TensorData},
 };
 use clf_core::{
     data::{Transform, load_batch},
     task::tokenise,
 };
 
-use super::folder::Golden;
+use super::folder::{Golden, device, limit};
 
 /// Largest difference of a feature or of the residual stream, in 32-bit arithmetic.
 const LIMIT: f64 = 1e-5;
@@ -19,7 +19,7 @@ fn inputs(golden: &Golden, config: &ClipConfig, count: usize) -> (Tensor<4>, Tok
     let size = config.vision.image_size;
     let images: Vec<usize> = (0..count).collect();
     let images = load_batch(&*golden.pool("train_images_u8", None), &images, 0, Transform::test(size)).unwrap();
-    let images = Tensor::from_data(TensorData::new(images.pixels, [count, 3, size, size]), &Device::flex());
+    let images = Tensor::from_data(TensorData::new(images.pixels, [count, 3, size, size]), &device());
     let texts = tokenise(&golden.prompts("class_tokens")[..count], &config.text).unwrap();
     (images, TokenBatch::new(&texts))
 }
@@ -33,7 +33,7 @@ fn assert_close(what: &str, ours: &[f64], recorded: &[f64]) {
     assert_eq!(ours.len(), recorded.len(), "{what}");
     let worst = ours.iter().zip(recorded).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
     eprintln!("golden forward {what}: largest difference {worst:.1e}");
-    assert!(worst <= LIMIT, "{what}: largest difference {worst:e}");
+    assert!(worst <= limit(LIMIT), "{what}: largest difference {worst:e}");
 }
 
 /// Compares features of both recorded models, and the residual stream of the first block by block.
@@ -41,7 +41,7 @@ pub fn check_forward(golden: &Golden) {
     let (config, trace) = (golden.config(), golden.read("forward"));
     let (images, tokens) = inputs(golden, &config, trace["init.image_features"].shape[0]);
     for weights in ["init", "prev"] {
-        let clip = Clip::from_state_dict(&golden.weights(weights), &config, &Device::flex()).unwrap();
+        let clip = Clip::from_state_dict(&golden.weights(weights), &config, &device()).unwrap();
         let (mut visual, mut text) = (Vec::new(), Vec::new());
         let image_features = clip.visual.forward_observed(images.clone(), &mut |x| visual.push(host(x)));
         let text_features = clip.text.forward_observed(&tokens, &mut |x| text.push(host(x)));

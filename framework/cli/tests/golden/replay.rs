@@ -3,7 +3,7 @@
 use std::{ops::Range, sync::Arc};
 
 use clf as _;
-use clf_clip::{Clip, StateDict, Weights, burn::tensor::Device};
+use clf_clip::{Clip, StateDict, Weights};
 use clf_core::{
     Error, Scenario, ScenarioHead,
     config::{Config, UserLayer},
@@ -14,7 +14,7 @@ use clf_core::{
 };
 use serde_json::Value;
 
-use super::folder::{Golden, Pool};
+use super::folder::{Golden, Pool, device};
 
 /// What the engine did.
 #[derive(Default)]
@@ -260,7 +260,7 @@ pub fn replay(golden: &Golden, name: &str, extra: &str) -> Replayed {
     });
     let config = Config::resolve(method, &head(&scenario, &training(golden, settings)), layers.into(), &[]).unwrap();
 
-    let (shape, device) = (golden.config(), Device::flex());
+    let (shape, device) = (golden.config(), device());
     let model = |name: &str| Clip::from_state_dict(&golden.weights(name), &shape, &device).unwrap();
     let mut recorder = Recorder { golden, replayed: Replayed::default(), task: scenario.tasks.len() - 1 };
     // The teacher of LwF is the start of the task, which the method takes itself.
@@ -292,8 +292,7 @@ pub fn check_exemplars(golden: &Golden) {
             .replace("[hook.exemplars]", &format!("[hook.exemplars]\nselection = '{selection}'"));
         let layer = UserLayer { origin: "manifest".into(), table: toml.parse().unwrap(), chosen: true };
         let config = Config::resolve(entry, &head(&scenario, &training(golden, &settings)), vec![layer], &[]).unwrap();
-        let model =
-            |name: &str| Clip::from_state_dict(&golden.weights(name), &golden.config(), &Device::flex()).unwrap();
+        let model = |name: &str| Clip::from_state_dict(&golden.weights(name), &golden.config(), &device()).unwrap();
         let mut run = Run::new(entry, &scenario, &config, model("init")).unwrap();
         run.keep_states = true;
         let states = run.execute(Weights::of(&model("prev"))).unwrap().states;
@@ -341,7 +340,7 @@ pub fn check_evaluation(golden: &Golden) {
     let config = Config::resolve(entry, &head(&scenario, ""), Vec::new(), &[]).unwrap();
     let method = config.build_method(entry).unwrap();
     for weights in ["init", "prev"] {
-        let model = Clip::from_state_dict(&golden.weights(weights), &golden.config(), &Device::flex()).unwrap();
+        let model = Clip::from_state_dict(&golden.weights(weights), &golden.config(), &device()).unwrap();
         let expected = golden.manifest["evaluation"][format!("{weights}.f64")]["top1_pct"].as_f64().unwrap();
         for batch_size in [1, 50, 256] {
             let settings = EvalSettings { batch_size, transform: EvalTransform::Test };

@@ -2,6 +2,7 @@ use burn::{
     module::{Initializer, Module, Param},
     tensor::{Device, Tensor},
 };
+use clf_kernels::Precision;
 
 use super::{text::TextTower, tokens::TokenBatch, vision::VisionTower};
 use crate::config::ClipConfig;
@@ -17,11 +18,25 @@ pub struct Clip {
     pub logit_scale: Param<Tensor<1>>,
     #[module(skip)]
     config: ClipConfig,
+    #[module(skip)]
+    precision: Precision,
 }
 
 impl Clip {
     pub(crate) fn new(config: &ClipConfig, visual: VisionTower, text: TextTower, device: &Device) -> Self {
-        Self { visual, text, logit_scale: Initializer::Zeros.init([1], device), config: config.clone() }
+        let logit_scale = Initializer::Zeros.init([1], device);
+        Self { visual, text, logit_scale, config: config.clone(), precision: Precision::default() }
+    }
+
+    /// The same model with other arithmetic in its matrix products; models made from it have it too.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// The arithmetic of matrix products.
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// The architecture.
@@ -41,7 +56,7 @@ impl Clip {
     /// - `images`: `[batch, 3, size, size]`, normalised
     /// - output: `[batch, embed]`
     pub fn encode_images(&self, images: Tensor<4>) -> Tensor<2> {
-        unit(self.visual.forward(images))
+        unit(self.visual.forward(images, self.precision))
     }
 
     /// Text features of length one.
@@ -50,7 +65,7 @@ impl Clip {
     ///
     /// - output: `[texts, embed]`
     pub fn encode_texts(&self, tokens: &TokenBatch) -> Tensor<2> {
-        unit(self.text.forward(tokens))
+        unit(self.text.forward(tokens, self.precision))
     }
 
     /// The factor on cosine similarities, `exp(logit_scale)`, detached.

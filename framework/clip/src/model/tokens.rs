@@ -44,6 +44,12 @@ impl TokenBatch {
         &self.ids
     }
 
+    /// Ids of every text up to its feature, one text after the other.
+    pub fn packed_ids(&self) -> Vec<i32> {
+        let texts = self.ids.chunks(self.length).zip(&self.ends);
+        texts.flat_map(|(ids, end)| &ids[..=*end]).copied().collect()
+    }
+
     /// Position of each text's feature.
     pub fn ends(&self) -> &[usize] {
         &self.ends
@@ -64,6 +70,7 @@ mod tests {
         assert_eq!(batch.length(), 4);
         assert_eq!(batch.ids(), [8, 1, 9, 0, 8, 1, 2, 9]);
         assert_eq!(batch.ends(), [2, 3]);
+        assert_eq!(batch.packed_ids(), [8, 1, 9, 8, 1, 2, 9]);
     }
 
     #[test]

@@ -1,13 +1,15 @@
+use std::sync::Arc;
+
 use burn::{
-    module::{Initializer, Module},
+    module::{Initializer, Module, Param},
     nn::{LayerNorm, LayerNormConfig, Linear, LinearConfig},
-    tensor::{Bool, Device, Tensor, activation},
+    tensor::{Device, Tensor},
+};
+use clf_kernels::{
+    AttentionSpec, LayerNormParameters, LinearParameters, Precision, Sequences, residual_attention, residual_mlp,
 };
 
 use crate::config::{Activation, LAYER_NORM_EPSILON};
-
-/// Slope of `QuickGELU` (OpenAI's `model.py`).
-const QUICK_GELU_SLOPE: f64 = 1.702;
 
 /// A linear layer whose weights are zero until they are loaded.
 pub(super) fn linear(input: usize, output: usize, bias: bool, device: &Device) -> Linear {
@@ -17,6 +19,27 @@ pub(super) fn linear(input: usize, output: usize, bias: bool, device: &Device) -
 /// A layer norm with CLIP's epsilon.
 pub(super) fn layer_norm(width: usize, device: &Device) -> LayerNorm {
     LayerNormConfig::new(width).with_epsilon(LAYER_NORM_EPSILON).init(device)
+}
+
+/// # Shapes
+///
+/// - `x`, output: `[rows, width]`
+pub(super) fn normalise(x: Tensor<2>, norm: &LayerNorm) -> Tensor<2> {
+    clf_kernels::layer_norm(x, norm_parameters(norm))
+}
+
+/// The parameters of a layer norm.
+pub(super) fn norm_parameters(norm: &LayerNorm) -> LayerNormParameters {
+    let gamma = norm.gamma.val();
+    let beta = norm.beta.as_ref().map_or_else(|| gamma.zeros_like(), Param::val);
+    LayerNormParameters { gamma, beta, epsilon: LAYER_NORM_EPSILON }
+}
+
+fn linear_parameters(layer: &Linear) -> LinearParameters {
+    let weight = layer.weight.val();
+    let [_, outputs] = weight.dims();
+    let bias = layer.bias.as_ref().map_or_else(|| Tensor::zeros([outputs], &weight.device()), Param::val);
+    LinearParameters { weight, bias }
 }
 
 /// Multi-head self-attention with one fused projection for query, key and value.
@@ -30,29 +53,6 @@ pub struct Attention {
 impl Attention {
     fn new(width: usize, heads: usize, device: &Device) -> Self {
         Self { in_proj: linear(width, 3 * width, true, device), out_proj: linear(width, width, true, device), heads }
-    }
-
-    /// Attends within each sequence; `mask` is true where a position must not be looked at.
-    ///
-    /// # Shapes
-    ///
-    /// - `x`: `[batch, length, width]`
-    /// - `mask`: `[length, length]`
-    /// - output: `[batch, length, width]`
-    fn forward(&self, x: Tensor<3>, mask: Option<&Tensor<2, Bool>>) -> Tensor<3> {
-        let [batch, length, width] = x.dims();
-        let head_dim = width / self.heads;
-        let qkv = self.in_proj.forward(x).reshape([batch, length, 3, self.heads, head_dim]).permute([2, 0, 3, 1, 4]);
-        let part = |i: usize| qkv.clone().narrow(0, i, 1).squeeze_dim::<4>(0);
-        let (query, key, value) = (part(0), part(1), part(2));
-
-        let mut scores = query.mul_scalar((head_dim as f64).powf(-0.5)).matmul(key.swap_dims(2, 3));
-        if let Some(mask) = mask {
-            let mask = mask.clone().unsqueeze::<4>().expand([batch, self.heads, length, length]);
-            scores = scores.mask_fill(mask, f32::NEG_INFINITY);
-        }
-        let mixed = activation::softmax(scores, 3).matmul(value);
-        self.out_proj.forward(mixed.swap_dims(1, 2).reshape([batch, length, width]))
     }
 }
 
@@ -72,18 +72,6 @@ impl Mlp {
             c_proj: linear(4 * width, width, true, device),
             activation,
         }
-    }
-
-    /// # Shapes
-    ///
-    /// - `x`, output: `[batch, length, width]`
-    fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        let hidden = self.c_fc.forward(x);
-        let hidden = match self.activation {
-            Activation::QuickGelu => hidden.clone() * activation::sigmoid(hidden.mul_scalar(QUICK_GELU_SLOPE)),
-            Activation::Gelu => activation::gelu(hidden),
-        };
-        self.c_proj.forward(hidden)
     }
 }
 
@@ -108,12 +96,35 @@ impl Block {
 
     /// # Shapes
     ///
-    /// - `x`, output: `[batch, length, width]`
-    /// - `mask`: `[length, length]`
-    fn forward(&self, x: Tensor<3>, mask: Option<&Tensor<2, Bool>>) -> Tensor<3> {
-        let x = x.clone() + self.attn.forward(self.ln_1.forward(x), mask);
-        x.clone() + self.mlp.forward(self.ln_2.forward(x))
+    /// - `x`: `[rows, width]`, the sequences one after the other
+    /// - output: `[rows, width]`, or `[sequences, width]` with `queries`
+    fn forward(&self, x: Tensor<2>, reading: &Reading, queries: Option<Arc<[usize]>>) -> Tensor<2> {
+        let spec = AttentionSpec {
+            sequences: reading.sequences.clone(),
+            heads: self.attn.heads,
+            causal: reading.causal,
+            precision: reading.precision,
+            queries,
+        };
+        let (in_proj, out_proj) = (linear_parameters(&self.attn.in_proj), linear_parameters(&self.attn.out_proj));
+        let x = residual_attention(x, norm_parameters(&self.ln_1), in_proj, out_proj, &spec);
+        let (c_fc, c_proj) = (linear_parameters(&self.mlp.c_fc), linear_parameters(&self.mlp.c_proj));
+        let activation = match self.mlp.activation {
+            Activation::QuickGelu => clf_kernels::Activation::QuickGelu,
+            Activation::Gelu => clf_kernels::Activation::Gelu,
+        };
+        residual_mlp(x, norm_parameters(&self.ln_2), c_fc, c_proj, activation, reading.precision)
     }
+}
+
+/// What a transformer reads, and in which direction.
+pub(super) struct Reading {
+    /// Where the sequences lie.
+    pub sequences: Sequences,
+    /// Whether a position looks at those before it and itself only.
+    pub causal: bool,
+    /// Arithmetic of the matrix products.
+    pub precision: Precision,
 }
 
 /// A stack of blocks.
@@ -127,20 +138,32 @@ impl Transformer {
         Self { resblocks: (0..layers).map(|_| Block::new(width, heads, activation, device)).collect() }
     }
 
+    /// The residual stream after the last block, at position `at` of each sequence. What no other position looks at is not
+    /// computed.
+    ///
+    /// # Shapes
+    ///
+    /// - `x`: `[rows, width]`, the sequences one after the other
+    /// - output: `[sequences, width]`
+    pub(super) fn forward_at(&self, x: Tensor<2>, reading: &Reading, at: &[usize]) -> Tensor<2> {
+        let last = self.resblocks.len().saturating_sub(1);
+        let step = |x, (i, block): (usize, &Block)| block.forward(x, reading, (i == last).then(|| at.into()));
+        self.resblocks.iter().enumerate().fold(x, step)
+    }
+
     /// Runs all blocks; `observe` sees the residual stream after each one.
     ///
     /// # Shapes
     ///
-    /// - `x`, output: `[batch, length, width]`
-    /// - `mask`: `[length, length]`, true where a position must not be looked at
-    pub(super) fn forward(
+    /// - `x`, output: `[rows, width]`
+    pub(super) fn forward_observed(
         &self,
-        x: Tensor<3>,
-        mask: Option<&Tensor<2, Bool>>,
-        observe: &mut dyn FnMut(&Tensor<3>),
-    ) -> Tensor<3> {
+        x: Tensor<2>,
+        reading: &Reading,
+        mut observe: impl FnMut(&Tensor<2>),
+    ) -> Tensor<2> {
         self.resblocks.iter().fold(x, |x, block| {
-            let x = block.forward(x, mask);
+            let x = block.forward(x, reading, None);
             observe(&x);
             x
         })

@@ -3,8 +3,9 @@ use burn::{
     nn::{LayerNorm, Linear},
     tensor::{Device, Tensor},
 };
+use clf_kernels::{PatchParameters, Precision, Sequences, embed_patches};
 
-use super::transformer::{Transformer, layer_norm, linear};
+use super::transformer::{Reading, Transformer, layer_norm, linear, norm_parameters, normalise};
 use crate::config::ClipConfig;
 
 /// The image tower: a vision transformer (Dosovitskiy et al. 2021) with a norm before the first block.
@@ -19,7 +20,6 @@ pub struct VisionTower {
     transformer: Transformer,
     ln_post: LayerNorm,
     proj: Param<Tensor<2>>,
-    patch_size: usize,
 }
 
 impl VisionTower {
@@ -34,7 +34,6 @@ impl VisionTower {
             transformer: Transformer::new(v.width, v.layers, v.heads, config.activation, device),
             ln_post: layer_norm(v.width, device),
             proj: Initializer::Zeros.init([v.width, config.embed_dim], device),
-            patch_size: v.patch_size,
         }
     }
 
@@ -44,11 +43,13 @@ impl VisionTower {
     ///
     /// - `images`: `[batch, 3, size, size]`, normalised with CLIP's mean and deviation
     /// - output: `[batch, embed]`
-    pub fn forward(&self, images: Tensor<4>) -> Tensor<2> {
-        self.forward_observed(images, &mut |_| {})
+    pub fn forward(&self, images: Tensor<4>, precision: Precision) -> Tensor<2> {
+        let (x, reading) = self.embed(images, precision);
+        let class_tokens = vec![0; reading.sequences.len()];
+        self.project(self.transformer.forward_at(x, &reading, &class_tokens))
     }
 
-    /// As [`VisionTower::forward`]; `observe` sees the residual stream after `ln_pre` and after each block.
+    /// As [`VisionTower::forward`] in 32 bits; `observe` sees the residual stream after `ln_pre` and after each block.
     ///
     /// # Shapes
     ///
@@ -56,30 +57,38 @@ impl VisionTower {
     /// - observed: `[batch, 1 + patches, width]`
     /// - output: `[batch, embed]`
     pub fn forward_observed(&self, images: Tensor<4>, observe: &mut dyn FnMut(&Tensor<3>)) -> Tensor<2> {
-        let patches = self.conv1.forward(self.patches(images));
-        let [batch, _, width] = patches.dims();
-        let class = self.class_embedding.val().reshape([1, 1, width]).expand([batch, 1, width]);
-        let x = Tensor::cat(vec![class, patches], 1) + self.positional_embedding.val().unsqueeze::<3>();
-        let x = self.ln_pre.forward(x);
-        observe(&x);
-        let x = self.transformer.forward(x, None, observe);
-        let class = x.narrow(1, 0, 1).reshape([batch, width]);
-        self.ln_post.forward(class).matmul(self.proj.val())
+        let (x, reading) = self.embed(images, Precision::F32);
+        let batch = reading.sequences.len();
+        let [rows, width] = x.dims();
+        let shape = [batch, rows / batch, width];
+        observe(&x.clone().reshape(shape));
+        let x = self.transformer.forward_observed(x, &reading, |x| observe(&x.clone().reshape(shape)));
+        self.project(x.reshape(shape).narrow(1, 0, 1).reshape([batch, width]))
     }
 
-    /// Cuts images into flattened patches, channel first within a patch.
+    /// The residual stream before the first block.
     ///
     /// # Shapes
     ///
     /// - `images`: `[batch, 3, size, size]`
-    /// - output: `[batch, patches, 3 * patch * patch]`
-    fn patches(&self, images: Tensor<4>) -> Tensor<3> {
-        let [batch, channels, height, width] = images.dims();
-        let (side, rows, columns) = (self.patch_size, height / self.patch_size, width / self.patch_size);
-        images.reshape([batch, channels, rows, side, columns, side]).permute([0, 2, 4, 1, 3, 5]).reshape([
-            batch,
-            rows * columns,
-            channels * side * side,
-        ])
+    /// - output: `[batch (1 + patches), width]`
+    fn embed(&self, images: Tensor<4>, precision: Precision) -> (Tensor<2>, Reading) {
+        let parameters = PatchParameters {
+            weight: self.conv1.weight.val(),
+            class: self.class_embedding.val(),
+            positions: self.positional_embedding.val(),
+            norm: norm_parameters(&self.ln_pre),
+        };
+        let [length, _] = parameters.positions.dims();
+        let sequences = Sequences::uniform(images.dims()[0], length);
+        (embed_patches(images, parameters, precision), Reading { sequences, causal: false, precision })
+    }
+
+    /// # Shapes
+    ///
+    /// - `class_tokens`: `[batch, width]`
+    /// - output: `[batch, embed]`
+    fn project(&self, class_tokens: Tensor<2>) -> Tensor<2> {
+        normalise(class_tokens, &self.ln_post).matmul(self.proj.val())
     }
 }

@@ -1,5 +1,7 @@
 //! Where an image is cut, by the rules of torchvision.
 
+use std::ops::Range;
+
 use rand::Rng;
 
 use super::resize::Size;
@@ -29,6 +31,14 @@ impl Crop {
     /// The whole of an image.
     pub fn whole(width: u32, height: u32) -> Self {
         Self { x: 0, y: 0, width, height }
+    }
+
+    pub(super) fn rows(&self) -> Range<usize> {
+        self.y as usize..(self.y + self.height) as usize
+    }
+
+    pub(super) fn columns(&self) -> Range<usize> {
+        self.x as usize..(self.x + self.width) as usize
     }
 
     /// The square of `side` pixels in the centre of an image of `size`; half pixels are rounded to the even one.

@@ -12,11 +12,13 @@
 mod crop;
 mod resize;
 
-use image::{DynamicImage, GrayImage, RgbImage};
+use std::borrow::Cow;
+
+use image::{DynamicImage, RgbImage};
 
 pub use crop::Crop;
 
-use resize::{Size, resize};
+use resize::{Size, View, resize};
 
 /// Mean of each channel (red, green, blue) of CLIP's training images, as a fraction of white (`OpenAI` CLIP, `clip.py`).
 pub const MEAN: [f32; 3] = [0.481_454_66, 0.457_827_5, 0.408_210_73];
@@ -49,7 +51,7 @@ impl Preprocess {
         let side = self.size as usize;
         let resized = source.with_short_side(side);
         let window = Crop::centred(resized, side);
-        Pixels::new(image).resize(resized, window)
+        resize_part(image, Crop::whole(image.width(), image.height()), resized, window)
     }
 
     /// The train transform at a given place: cuts out `crop` and resizes it to `size` x `size`.
@@ -60,9 +62,7 @@ impl Preprocess {
     ///
     /// - output: `size` x `size`
     pub fn train_crop(&self, image: &DynamicImage, crop: Crop) -> RgbImage {
-        let cut = image.crop_imm(crop.x, crop.y, crop.width, crop.height);
-        let square = Size::new(self.size, self.size);
-        Pixels::new(&cut).resize(square, Crop::whole(self.size, self.size))
+        resize_part(image, crop, Size::new(self.size, self.size), Crop::whole(self.size, self.size))
     }
 
     /// Draws the crop of the train transform for an image of `width` x `height` pixels: see [`Crop::random`].
@@ -71,67 +71,69 @@ impl Preprocess {
     }
 }
 
-/// Writes `image` as the model's input: each channel as a plane, every value `(v / 255 - mean) / std`.
+/// Writes an image as the model's input: each channel as a plane, every value `(v / 255 - mean) / std`.
 ///
 /// # Shapes
 ///
-/// - image: `width` x `height`
+/// - image: `[height, width, 3]`, flat
 /// - out: `[3, height, width]`, flat
 ///
 /// # Panics
 ///
-/// If `out` has another length than `3 * width * height`.
-pub fn normalize_into(image: &RgbImage, out: &mut [f32]) {
-    let pixels = image.width() as usize * image.height() as usize;
+/// If `out` has another length than `image`.
+pub fn normalize_into(image: &[u8], out: &mut [f32]) {
+    let pixels = image.len() / 3;
     assert_eq!(out.len(), 3 * pixels, "three planes of {pixels} pixels");
-    if pixels == 0 {
-        return;
+    let (red, rest) = out.split_at_mut(pixels);
+    let (green, blue) = rest.split_at_mut(pixels);
+    let planes = red.iter_mut().zip(green).zip(blue);
+    for (((red, green), blue), pixel) in planes.zip(image.as_chunks::<3>().0) {
+        *red = NORMALIZED[0][usize::from(pixel[0])];
+        *green = NORMALIZED[1][usize::from(pixel[1])];
+        *blue = NORMALIZED[2][usize::from(pixel[2])];
     }
-    for (channel, plane) in out.chunks_exact_mut(pixels).enumerate() {
-        // A table costs 256 divisions a plane and gives the same bits as dividing at every pixel.
-        let table: [f32; 256] = std::array::from_fn(|value| (value as f32 / 255.0 - MEAN[channel]) / STD[channel]);
-        for (value, pixel) in plane.iter_mut().zip(image.as_raw().chunks_exact(3)) {
-            *value = table[usize::from(pixel[channel])];
+}
+
+/// What every value of each channel becomes: the same bits as the divisions at every pixel.
+static NORMALIZED: [[f32; 256]; 3] = {
+    let mut table = [[0.0; 256]; 3];
+    let mut channel = 0;
+    while channel < 3 {
+        let mut value = 0;
+        while value < 256 {
+            table[channel][value] = (value as f32 / 255.0 - MEAN[channel]) / STD[channel];
+            value += 1;
+        }
+        channel += 1;
+    }
+    table
+};
+
+/// Resizes the part `crop` of `image` to `target` and keeps `window` of the result.
+fn resize_part(image: &DynamicImage, crop: Crop, target: Size, window: Crop) -> RgbImage {
+    let size = Size::new(image.width(), image.height());
+    let mut out = RgbImage::new(window.width, window.height);
+    if image.color().has_color() {
+        let pixels = image.as_rgb8().map_or_else(|| Cow::Owned(image.to_rgb8()), Cow::Borrowed);
+        let source = View::<3>::new(&pixels, size).part(&crop.rows(), &crop.columns());
+        resize(source, target, window, &mut out);
+    } else {
+        let pixels = image.as_luma8().map_or_else(|| Cow::Owned(image.to_luma8()), Cow::Borrowed);
+        let source = View::<1>::new(&pixels, size).part(&crop.rows(), &crop.columns());
+        let mut grey = vec![0; out.len() / 3];
+        resize(source, target, window, &mut grey);
+        for (pixel, value) in out.chunks_exact_mut(3).zip(grey) {
+            pixel.fill(value);
         }
     }
-}
-
-/// An image with the channels that are resized.
-enum Pixels {
-    Grey(GrayImage),
-    Rgb(RgbImage),
-}
-
-impl Pixels {
-    fn new(image: &DynamicImage) -> Self {
-        if image.color().has_color() { Self::Rgb(image.to_rgb8()) } else { Self::Grey(image.to_luma8()) }
-    }
-
-    /// Resizes to `target` and keeps `window` of the result.
-    fn resize(self, target: Size, window: Crop) -> RgbImage {
-        let raw = match self {
-            Self::Rgb(image) => {
-                let source = Size::new(image.width(), image.height());
-                resize::<3>(image.into_raw(), source, target, window)
-            }
-            Self::Grey(image) => {
-                let source = Size::new(image.width(), image.height());
-                let grey = resize::<1>(image.into_raw(), source, target, window);
-                grey.into_iter().flat_map(|value| [value; 3]).collect()
-            }
-        };
-        let mut pixels = raw.chunks_exact(3);
-        RgbImage::from_fn(window.width, window.height, |_, _| match pixels.next() {
-            Some(pixel) => image::Rgb([pixel[0], pixel[1], pixel[2]]),
-            None => image::Rgb([0; 3]),
-        })
-    }
+    out
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
 
+    use image::GrayImage;
     use safetensors::SafeTensors;
     use safetensors::tensor::TensorView;
 

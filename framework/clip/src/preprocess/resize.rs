@@ -7,6 +7,8 @@
 //! Since version 13 Pillow takes the columns first where the height shrinks by far more than the width; so does this module.
 //! Earlier versions always take the rows first, which differs by a few grey levels on such images.
 
+#![expect(clippy::inline_always, reason = "only what is inlined is compiled for the processor that is found")]
+
 use std::ops::Range;
 
 use super::crop::Crop;
@@ -41,31 +43,81 @@ impl Size {
     }
 }
 
-/// Resizes an image of `C` interleaved channels to `target` and returns `window` of the result.
+/// A rectangle of an image of `C` interleaved channels; its first pixel is the first of `pixels`.
+#[derive(Clone, Copy)]
+pub(super) struct View<'a, const C: usize> {
+    pixels: &'a [u8],
+    /// Bytes from one row to the next.
+    stride: usize,
+    size: Size,
+}
+
+impl<'a, const C: usize> View<'a, C> {
+    /// The whole of an image, `[size.height, size.width, C]`.
+    pub(super) fn new(pixels: &'a [u8], size: Size) -> Self {
+        Self { pixels, stride: size.width * C, size }
+    }
+
+    /// Some rows and columns of this one.
+    pub(super) fn part(self, rows: &Range<usize>, columns: &Range<usize>) -> Self {
+        let pixels = &self.pixels[rows.start * self.stride + columns.start * C..];
+        Self { pixels, size: Size { width: columns.len(), height: rows.len() }, ..self }
+    }
+
+    fn rows(self) -> impl Iterator<Item = &'a [u8]> {
+        (0..self.size.height).map(move |y| &self.pixels[y * self.stride..][..self.size.width * C])
+    }
+}
+
+/// Resizes `source` to `target` and writes `window` of the result.
 ///
 /// # Shapes
 ///
-/// - pixels: `[source.height, source.width, C]`
-/// - output: `[window.height, window.width, C]`
-pub(super) fn resize<const C: usize>(pixels: Vec<u8>, source: Size, target: Size, window: Crop) -> Vec<u8> {
-    let columns = window.x as usize..(window.x + window.width) as usize;
-    let rows = window.y as usize..(window.y + window.height) as usize;
-    if source == target && columns.len() == source.width && rows.len() == source.height {
-        return pixels;
+/// - out: `[window.height, window.width, C]`
+pub(super) fn resize<const C: usize>(source: View<'_, C>, target: Size, window: Crop, out: &mut [u8]) {
+    let (rows, columns) = (window.rows(), window.columns());
+    if source.size == target {
+        let rows = source.part(&rows, &columns).rows();
+        out.chunks_exact_mut(columns.len() * C).zip(rows).for_each(|(out, row)| out.copy_from_slice(row));
+        return;
     }
-    let row_taps = taps(source.height, target.height, rows);
-    let column_taps = taps(source.width, target.width, columns);
-    let (rows, columns) = (needed(&row_taps), needed(&column_taps));
-    let stride = source.width * C;
-    if vertical_first(source, target) {
-        let values = columns.start * C..columns.end * C;
-        let low = vertical(&pixels, stride, values, &row_taps, 0);
-        horizontal::<C>(&low, columns.len() * C, &column_taps, columns.start)
-    } else {
-        let strip = &pixels[rows.start * stride..rows.end * stride];
-        let narrow = horizontal::<C>(strip, stride, &column_taps, 0);
-        let stride = column_taps.len() * C;
-        vertical(&narrow, stride, 0..stride, &row_taps, rows.start)
+    let vertical_first = vertical_first(source.size, target);
+    let mut row_taps = Taps::new(source.size.height, target.height, rows);
+    let mut column_taps = Taps::new(source.size.width, target.width, columns);
+    let source = source.part(&row_taps.rebase(), &column_taps.rebase());
+    pulp::Arch::new().dispatch(Passes { source, row_taps, column_taps, vertical_first, out });
+}
+
+/// Both passes: plain loops, compiled for the widest vectors of the processor that is found.
+struct Passes<'a, const C: usize> {
+    source: View<'a, C>,
+    row_taps: Taps,
+    column_taps: Taps,
+    vertical_first: bool,
+    out: &'a mut [u8],
+}
+
+impl<const C: usize> pulp::WithSimd for Passes<'_, C> {
+    type Output = ();
+
+    #[expect(
+        clippy::inline_always,
+        reason = "what is not inlined is compiled without the machine's vector instructions"
+    )]
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        let Self { source, row_taps, column_taps, vertical_first, out } = self;
+        if vertical_first {
+            let size = Size { height: row_taps.len(), ..source.size };
+            let mut low = vec![0; size.height * size.width * C];
+            vertical(source, &row_taps, &mut low);
+            horizontal(View::<C>::new(&low, size), &column_taps, out);
+        } else {
+            let size = Size { width: column_taps.len(), ..source.size };
+            let mut narrow = vec![0; size.height * size.width * C];
+            horizontal(source, &column_taps, &mut narrow);
+            vertical(View::<C>::new(&narrow, size), &row_taps, out);
+        }
     }
 }
 
@@ -76,32 +128,67 @@ fn vertical_first(source: Size, target: Size) -> bool {
     height > 0 && height > 2 * lost(source.width, target.width)
 }
 
-/// The source pixels of one output pixel: the first one, and a weight for each.
+/// Which source pixels make each output pixel, and how much of each.
 struct Taps {
-    first: usize,
+    /// The source pixels of every output pixel.
+    sources: Vec<Range<usize>>,
+    /// Their weights, `reach` for every output pixel; zeros follow where there are fewer pixels.
     weights: Vec<i32>,
+    reach: usize,
 }
 
-/// Taps of the output pixels `outputs` when `source` pixels become `target`.
-///
-/// Where the image shrinks the filter is stretched by the same factor, which is what "antialias" means.
-fn taps(source: usize, target: usize, outputs: Range<usize>) -> Vec<Taps> {
-    let scale = source as f64 / target as f64;
-    let stretch = scale.max(1.0);
-    let reach = SUPPORT * stretch;
-    outputs
-        .map(|output| {
+impl Taps {
+    /// Taps of the output pixels `outputs` when `source` pixels become `target`.
+    ///
+    /// Where the image shrinks the filter is stretched by the same factor, which is what "antialias" means.
+    fn new(source: usize, target: usize, outputs: Range<usize>) -> Self {
+        let scale = source as f64 / target as f64;
+        let stretch = scale.max(1.0);
+        let inverse = 1.0 / stretch;
+        let half = SUPPORT * stretch;
+        let reach = 2 * half.ceil() as usize + 1;
+        let mut taps = Self { sources: Vec::new(), weights: vec![0; outputs.len() * reach], reach };
+        let mut exact = Vec::with_capacity(reach);
+        for (output, fixed_weights) in outputs.zip(taps.weights.chunks_exact_mut(reach)) {
             let centre = (output as f64 + 0.5) * scale;
             // The casts truncate towards zero, negative values become zero.
-            let first = (centre - reach + 0.5) as usize;
-            let end = ((centre + reach + 0.5) as usize).min(source);
-            let inverse = 1.0 / stretch;
-            let weights = (first..end).map(|pixel| cubic((pixel as f64 - centre + 0.5) * inverse)).collect::<Vec<_>>();
-            let sum = weights.iter().sum::<f64>();
-            let weights = weights.into_iter().map(|weight| fixed(weight / sum)).collect();
-            Taps { first, weights }
-        })
-        .collect()
+            let pixels = (centre - half + 0.5) as usize..((centre + half + 0.5) as usize).min(source);
+            exact.clear();
+            exact.extend(pixels.clone().map(|pixel| cubic((pixel as f64 - centre + 0.5) * inverse)));
+            let sum = exact.iter().sum::<f64>();
+            for (to, weight) in fixed_weights.iter_mut().zip(&exact) {
+                *to = fixed(weight / sum);
+            }
+            taps.sources.push(pixels);
+        }
+        taps
+    }
+
+    /// Number of output pixels.
+    fn len(&self) -> usize {
+        self.sources.len()
+    }
+
+    /// The source pixels of every output pixel, and a weight for each.
+    fn iter(&self) -> impl Iterator<Item = (&Range<usize>, &[i32])> {
+        self.sources
+            .iter()
+            .zip(self.weights.chunks_exact(self.reach))
+            .map(|(pixels, all)| (pixels, &all[..pixels.len()]))
+    }
+
+    /// Counts source pixels from the first one that is read; all that are read, counted as before.
+    fn rebase(&mut self) -> Range<usize> {
+        // Both ends grow with the output pixel.
+        let read = match (self.sources.first(), self.sources.last()) {
+            (Some(first), Some(last)) => first.start..last.end,
+            _ => 0..0,
+        };
+        for pixels in &mut self.sources {
+            *pixels = pixels.start - read.start..pixels.end - read.start;
+        }
+        read
+    }
 }
 
 /// The cubic filter at a distance of `x` pixels.
@@ -130,64 +217,88 @@ fn pixel(sum: i32) -> u8 {
 /// Start of every sum, so that the shift in [`pixel`] rounds to the nearest.
 const HALF: i32 = 1 << (PRECISION - 1);
 
-/// The source rows that any of `taps` reads.
-fn needed(taps: &[Taps]) -> Range<usize> {
-    let start = taps.iter().map(|tap| tap.first).min().unwrap_or(0);
-    let end = taps.iter().map(|tap| tap.first + tap.weights.len()).max();
-    start..end.unwrap_or(start)
-}
+/// Products side by side: a vector of AVX-512, or several of a smaller set.
+const LANES: usize = 16;
 
 /// Resizes every row.
 ///
+/// As many rows as there are lanes are interleaved, pixel by pixel, so that a vector holds the same column of several rows
+/// and one weight serves it whole.
+///
 /// # Shapes
 ///
-/// - pixels: `[rows, stride / C, C]`, its first column is number `first_column` of the source
-/// - output: `[rows, taps, C]`
-fn horizontal<const C: usize>(pixels: &[u8], stride: usize, taps: &[Taps], first_column: usize) -> Vec<u8> {
-    let mut out = Vec::with_capacity(pixels.len() / stride * taps.len() * C);
-    for row in pixels.chunks_exact(stride) {
-        for tap in taps {
-            let mut sums = [HALF; C];
-            let source = row[(tap.first - first_column) * C..].chunks_exact(C);
-            for (weight, values) in tap.weights.iter().zip(source) {
-                for (sum, value) in sums.iter_mut().zip(values) {
-                    *sum += weight * i32::from(*value);
-                }
+/// - out: `[source.height, taps, C]`
+#[inline(always)]
+fn horizontal<const C: usize>(source: View<'_, C>, taps: &Taps, out: &mut [u8]) {
+    let mut columns = vec![[[0; C]; LANES]; source.size.width];
+    let stride = taps.len() * C;
+    for (tile, out) in out.chunks_mut(stride * LANES).enumerate() {
+        for (lane, row) in source.rows().skip(tile * LANES).take(LANES).enumerate() {
+            for (column, pixel) in columns.iter_mut().zip(row.as_chunks().0) {
+                column[lane] = *pixel;
             }
-            out.extend(sums.map(pixel));
+        }
+        for (x, (pixels, weights)) in taps.iter().enumerate() {
+            let mut sums = [[0; C]; LANES];
+            let column = columns[pixels.start..].as_flattened().as_flattened();
+            weighted_sum(column, LANES * C, weights, sums.as_flattened_mut());
+            for (pixel, row) in sums.iter().zip(out.chunks_exact_mut(stride)) {
+                row[x * C..(x + 1) * C].copy_from_slice(pixel);
+            }
         }
     }
-    out
 }
 
-/// Resizes the columns that hold `values` of every row.
+/// Resizes every column.
 ///
 /// # Shapes
 ///
-/// - pixels: `[rows, stride]`, its first row is number `first_row` of the source
-/// - output: `[taps, values]`
-fn vertical(pixels: &[u8], stride: usize, values: Range<usize>, taps: &[Taps], first_row: usize) -> Vec<u8> {
-    let mut out = Vec::with_capacity(taps.len() * values.len());
-    let mut sums = vec![HALF; values.len()];
-    for tap in taps {
-        sums.fill(HALF);
-        let source = pixels[(tap.first - first_row) * stride..].chunks_exact(stride);
-        for (weight, row) in tap.weights.iter().zip(source) {
-            for (sum, value) in sums.iter_mut().zip(&row[values.clone()]) {
-                *sum += weight * i32::from(*value);
-            }
-        }
-        out.extend(sums.iter().map(|sum| pixel(*sum)));
+/// - out: `[taps, source.width, C]`
+#[inline(always)]
+fn vertical<const C: usize>(source: View<'_, C>, taps: &Taps, out: &mut [u8]) {
+    for (out, (rows, weights)) in out.chunks_exact_mut(source.size.width * C).zip(taps.iter()) {
+        weighted_sum(&source.pixels[rows.start * source.stride..], source.stride, weights, out);
     }
-    out
+}
+
+/// Rows that lie `stride` bytes apart, weighted and summed.
+#[inline(always)]
+fn weighted_sum(rows: &[u8], stride: usize, weights: &[i32], out: &mut [u8]) {
+    let (wide, rest) = out.as_chunks_mut::<LANES>();
+    let done = wide.len() * LANES;
+    for (out, at) in wide.iter_mut().zip((0..).step_by(LANES)) {
+        weighted_vector(&rows[at..], stride, weights, out);
+    }
+    for (out, at) in rest.as_chunks_mut::<1>().0.iter_mut().zip(done..) {
+        weighted_vector(&rows[at..], stride, weights, out);
+    }
+}
+
+#[inline(always)]
+fn weighted_vector<const N: usize>(rows: &[u8], stride: usize, weights: &[i32], out: &mut [u8; N]) {
+    let mut sums = [HALF; N];
+    for (weight, row) in weights.iter().zip(rows.chunks(stride)) {
+        for (sum, value) in sums.iter_mut().zip(&row[..N]) {
+            *sum += weight * i32::from(*value);
+        }
+    }
+    for (out, sum) in out.iter_mut().zip(sums) {
+        *out = pixel(sum);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn sum(tap: &Taps) -> i32 {
-        tap.weights.iter().sum()
+    fn taps(source: usize, target: usize) -> Taps {
+        Taps::new(source, target, 0..target)
+    }
+
+    fn resized<const C: usize>(pixels: &[u8], source: Size, target: Size, window: Crop) -> Vec<u8> {
+        let mut out = vec![0; window.width as usize * window.height as usize * C];
+        resize::<C>(View::new(pixels, source), target, window, &mut out);
+        out
     }
 
     #[test]
@@ -201,28 +312,25 @@ mod tests {
     #[test]
     fn weights_sum_to_one_within_rounding() {
         for (source, target) in [(7, 3), (3, 7), (500, 224), (1, 5)] {
-            for tap in taps(source, target, 0..target) {
-                let off = (sum(&tap) - (1 << PRECISION)).unsigned_abs() as usize;
-                assert!(off <= tap.weights.len(), "{source} to {target}: {off}");
+            for (_, weights) in taps(source, target).iter() {
+                let off = (weights.iter().sum::<i32>() - (1 << PRECISION)).unsigned_abs() as usize;
+                assert!(off <= weights.len(), "{source} to {target}: {off}");
             }
         }
     }
 
     #[test]
     fn a_copy_has_one_weight_of_one() {
-        for (output, tap) in taps(6, 6, 0..6).iter().enumerate() {
-            let weight = tap.weights[output - tap.first];
-            assert_eq!((weight, sum(tap)), (1 << PRECISION, 1 << PRECISION));
+        for (output, (pixels, weights)) in taps(6, 6).iter().enumerate() {
+            let weight = weights[output - pixels.start];
+            assert_eq!((weight, weights.iter().sum::<i32>()), (1 << PRECISION, 1 << PRECISION));
         }
     }
 
     #[test]
     fn doubling_a_step_by_hand() {
         // At distances of 1/4, 3/4, 5/4 and 7/4 pixels the filter is 111, 29, -9 and -3 of 128.
-        let pixels = vec![0, 0, 128, 128];
-        let source = Size::new(4, 1);
-        let target = Size::new(8, 1);
-        let out = resize::<1>(pixels, source, target, Crop::whole(8, 1));
+        let out = resized::<1>(&[0, 0, 128, 128], Size::new(4, 1), Size::new(8, 1), Crop::whole(8, 1));
         assert_eq!(out[3..5], [26, 102]);
     }
 
@@ -239,9 +347,9 @@ mod tests {
             let values = 0..width * height * 3;
             let pixels = values.map(|value| (value * 37 % 251) as u8).collect::<Vec<_>>();
             let (source, target) = (Size::new(width, height), Size::new(11, 4));
-            let whole = resize::<3>(pixels.clone(), source, target, Crop::whole(11, 4));
+            let whole = resized::<3>(&pixels, source, target, Crop::whole(11, 4));
             let window = Crop { x: 2, y: 1, width: 6, height: 2 };
-            let part = resize::<3>(pixels, source, target, window);
+            let part = resized::<3>(&pixels, source, target, window);
             for y in 0..2 {
                 let from = ((y + 1) * 11 + 2) * 3;
                 assert_eq!(part[y * 18..][..18], whole[from..][..18]);

@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use image::DynamicImage;
 
@@ -44,5 +44,15 @@ impl Samples for Concat {
     fn caption(&self, index: usize) -> Option<&str> {
         let (part, index) = self.at(index);
         part.caption(index)
+    }
+
+    fn source(&self, index: usize) -> Option<&Path> {
+        let (part, index) = self.at(index);
+        part.source(index)
+    }
+
+    fn prepared(&self, index: usize, size: usize) -> Result<Option<&[u8]>, DatasetError> {
+        let (part, index) = self.at(index);
+        part.prepared(index, size)
     }
 }

@@ -1,4 +1,8 @@
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use image::DynamicImage;
 
@@ -83,6 +87,27 @@ pub trait Samples: Send + Sync {
     fn caption(&self, _index: usize) -> Option<&str> {
         None
     }
+
+    /// The file that holds the image of sample `index` and nothing else.
+    fn source(&self, _index: usize) -> Option<&Path> {
+        None
+    }
+
+    /// What the test transform for a model of `size` pixels makes of sample `index`, where that lies ready (see
+    /// [`prepared`](super::prepared)).
+    ///
+    /// A set that is made of others hands this on; otherwise their images are decoded as if nothing were prepared.
+    ///
+    /// # Shapes
+    ///
+    /// - output: `[size, size, 3]`, flat: red, green and blue of each pixel
+    ///
+    /// # Errors
+    ///
+    /// When what lies ready is damaged; the error names the file.
+    fn prepared(&self, _index: usize, _size: usize) -> Result<Option<&[u8]>, DatasetError> {
+        Ok(None)
+    }
 }
 
 /// Why a dataset could not be opened or read.
@@ -115,6 +140,29 @@ pub enum DatasetError {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// Prepared images that are damaged, or were made of other pictures.
+    #[error(
+        "the prepared images {} cannot be used: {reason}\n  hint: make them anew with clf data prepare {dataset}, or delete \
+         the file",
+        path.display()
+    )]
+    Prepared {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+        /// What the user calls the dataset.
+        dataset: String,
+    },
+    /// A file of prepared images could not be written.
+    #[error("cannot write {}\n  hint: free some space, or choose another folder with --data DIR", path.display())]
+    Write {
+        /// The file or its folder.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
     },
     /// The picture at this path cannot be decoded.
     #[error("cannot decode the image {}", path.display())]

@@ -1,4 +1,9 @@
-use std::{sync::Arc, thread};
+use std::{
+    mem,
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
 
 use clf_clip::preprocess::{Preprocess, normalize_into};
 use crossbeam_channel::{Receiver, bounded};
@@ -85,6 +90,12 @@ fn load_image(
     transform: Transform,
     target: &mut [f32],
 ) -> Result<(), DatasetError> {
+    if transform.augment == Augment::None
+        && let Some(pixels) = samples.prepared(index, transform.size)?
+    {
+        normalize_into(pixels, target);
+        return Ok(());
+    }
     let image = samples.image(index)?;
     let preprocess = Preprocess { size: transform.size as u32 };
     let image = match transform.augment {
@@ -104,6 +115,7 @@ fn load_image(
 /// The order of the batches and the content of each are fixed beforehand, so speed never changes what is seen.
 pub struct Loader {
     batches: Receiver<Result<HostBatch, DatasetError>>,
+    waited: Duration,
 }
 
 impl Loader {
@@ -123,7 +135,12 @@ impl Loader {
                 }
             }
         });
-        Self { batches: receiver }
+        Self { batches: receiver, waited: Duration::ZERO }
+    }
+
+    /// How long the consumer has waited for batches since it last asked.
+    pub fn waited(&mut self) -> Duration {
+        mem::take(&mut self.waited)
     }
 }
 
@@ -131,6 +148,9 @@ impl Iterator for Loader {
     type Item = Result<HostBatch, DatasetError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.batches.recv().ok()
+        let started = Instant::now();
+        let batch = self.batches.recv().ok();
+        self.waited += started.elapsed();
+        batch
     }
 }

@@ -4,6 +4,7 @@ mod concat;
 mod dataset;
 mod loader;
 mod order;
+pub mod prepared;
 mod stream;
 mod subset;
 

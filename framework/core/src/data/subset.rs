@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use image::DynamicImage;
 
@@ -60,6 +60,14 @@ impl Samples for Subset {
 
     fn caption(&self, index: usize) -> Option<&str> {
         self.samples.caption(self.kept[index].0)
+    }
+
+    fn source(&self, index: usize) -> Option<&Path> {
+        self.samples.source(self.kept[index].0)
+    }
+
+    fn prepared(&self, index: usize, size: usize) -> Result<Option<&[u8]>, DatasetError> {
+        self.samples.prepared(self.kept[index].0, size)
     }
 }
 

@@ -166,8 +166,8 @@ impl Evaluator<'_> {
         let indices: Vec<usize> = (0..task.test.len()).collect();
         let batches: Vec<_> = indices.chunks(self.settings.batch_size).map(|batch| (0, batch.to_vec())).collect();
         for batch in Loader::start(task.test.clone(), batches, self.transform(size)) {
-            let batch = batch?;
-            let image_features = model.encode_images(pixels(&batch, size, &device));
+            let mut batch = batch?;
+            let image_features = model.encode_images(pixels(&mut batch, size, &device));
             for (_, set) in sets.iter_mut() {
                 let (classifier, candidates) = (set.classifier.clone(), &*set.candidates);
                 let scoring = Scoring { model, image_features: image_features.clone(), classifier, candidates };

@@ -24,6 +24,8 @@ pub struct StepRecord {
     pub grad_norm: f64,
     /// Images of the task and of the reference set, per second of this step.
     pub images_per_second: f64,
+    /// Seconds of this step in which training waited for images.
+    pub data_seconds: f64,
 }
 
 /// What happens in a run, in order.

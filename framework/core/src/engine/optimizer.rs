@@ -1,5 +1,10 @@
+use std::{collections::BTreeMap, sync::Arc};
+
 use burn::tensor::Tensor;
-use clf_clip::Weights;
+use clf_clip::{
+    Weights,
+    kernels::{AdamWState, AdamWStep},
+};
 
 use super::settings::TrainSettings;
 
@@ -15,8 +20,13 @@ pub struct AdamW {
     weight_decay: f64,
     decays: fn(&str) -> bool,
     steps: i32,
-    first: Weights,
-    second: Weights,
+    moments: BTreeMap<Arc<str>, Moments>,
+}
+
+#[derive(Debug, Clone)]
+struct Moments {
+    first: Tensor<1>,
+    second: Tensor<1>,
 }
 
 impl AdamW {
@@ -29,8 +39,7 @@ impl AdamW {
             weight_decay: settings.weight_decay,
             decays: |_| true,
             steps: 0,
-            first: Weights::default(),
-            second: Weights::default(),
+            moments: BTreeMap::new(),
         }
     }
 
@@ -40,37 +49,29 @@ impl AdamW {
         Self { decays, ..self }
     }
 
-    /// The weights after one step with learning rate `lr`.
+    /// The weights after one step with learning rate `lr`; written in place where nobody else holds them.
     #[must_use]
-    pub fn step(&mut self, weights: &Weights, gradients: &Weights, lr: f64) -> Weights {
-        let (b1, b2) = (self.beta1, self.beta2);
-        if self.steps == 0 {
-            self.first = weights.map(Tensor::zeros_like);
-            self.second = self.first.clone();
-        }
+    pub fn step(&mut self, weights: Weights, gradients: &Weights, lr: f64) -> Weights {
         self.steps += 1;
-        let first = self.first.zip(gradients, |mean, gradient| mean.clone() * b1 + gradient.clone() * (1.0 - b1));
-        let second =
-            self.second.zip(gradients, |mean, gradient| mean.clone() * b2 + gradient.clone().square() * (1.0 - b2));
-
-        let rate = lr / (1.0 - b1.powi(self.steps));
-        let correction = (1.0 - b2.powi(self.steps)).sqrt();
-        let moves = first
-            .zip(&second, |first, second| first.clone() * rate / (second.clone().sqrt() / correction + self.epsilon));
-        self.first = self.first.updated(&first);
-        self.second = self.second.updated(&second);
-        let stepped = self.decayed(weights, gradients, lr).zip(&moves, |weight, step| weight.clone() - step.clone());
-        weights.updated(&stepped)
-    }
-
-    /// Decoupled weight decay of the parameters that are about to be stepped.
-    fn decayed(&self, weights: &Weights, gradients: &Weights, lr: f64) -> Weights {
-        if self.weight_decay == 0.0 {
-            return weights.clone();
-        }
-        let factor = 1.0 - lr * self.weight_decay;
-        let stepped = weights.zip(gradients, |weight, _| weight.clone()).filter(self.decays);
-        weights.updated(&stepped.map(|weight| weight.clone() * factor))
+        let step = AdamWStep {
+            shrink: 1.0,
+            beta1: self.beta1,
+            beta2: self.beta2,
+            rate: lr / (1.0 - self.beta1.powi(self.steps)),
+            correction: (1.0 - self.beta2.powi(self.steps)).sqrt(),
+            epsilon: self.epsilon,
+        };
+        weights.update(gradients, |name, weight, gradient| {
+            let shrink = if (self.decays)(name) { 1.0 - lr * self.weight_decay } else { 1.0 };
+            let Moments { first, second } = self.moments.remove(name).unwrap_or_else(|| {
+                let zero = || weight.zeros_like();
+                Moments { first: zero(), second: zero() }
+            });
+            let state = AdamWState { weight, first, second };
+            let AdamWState { weight, first, second } = AdamWStep { shrink, ..step }.apply(state, gradient.clone());
+            self.moments.insert(name.clone(), Moments { first, second });
+            weight
+        })
     }
 }
 
@@ -105,11 +106,11 @@ mod tests {
         let mut optimizer = AdamW::new(&settings);
         let start = weights(|_| 1.0);
         // The first step moves by lr whatever the gradient: 1 * (1 - 0.1 * 0.5) - 0.1 = 0.85.
-        let once = optimizer.step(&start, &weights(|_| 3.0), 0.1);
+        let once = optimizer.step(start, &weights(|_| 3.0), 0.1);
         assert!((first(&once, "visual.proj") - 0.85).abs() < 1e-6);
         // m = 0.9 * 0.3 - 0.1 = 0.17, v = 0.99 * 0.09 + 0.01 = 0.0991; corrections 0.19 and 0.0199.
         let step = 0.1 * (0.17 / 0.19) / (0.0991_f64 / 0.0199).sqrt();
-        let twice = optimizer.step(&once, &weights(|_| -1.0), 0.1);
+        let twice = optimizer.step(once.clone(), &weights(|_| -1.0), 0.1);
         assert!((f64::from(first(&twice, "visual.proj")) - (0.85 * 0.95 - step)).abs() < 1e-6);
     }
 
@@ -117,7 +118,7 @@ mod tests {
     fn parameters_without_a_gradient_are_left_alone() {
         let settings = TrainSettings { weight_decay: 0.5, ..TrainSettings::of_pretraining() };
         let gradients = weights(|_| 1.0).filter(|name| name.starts_with("visual."));
-        let stepped = AdamW::new(&settings).step(&weights(|_| 1.0), &gradients, 0.1);
+        let stepped = AdamW::new(&settings).step(weights(|_| 1.0), &gradients, 0.1);
         assert_eq!(first(&stepped, "text_projection"), 1.0);
         assert!(first(&stepped, "visual.proj") < 1.0);
     }
@@ -126,7 +127,7 @@ mod tests {
     fn decay_can_be_limited_by_name() {
         let settings = TrainSettings { weight_decay: 0.5, ..TrainSettings::of_pretraining() };
         let mut optimizer = AdamW::new(&settings).with_decay_of(|name| name == "visual.proj");
-        let stepped = optimizer.step(&weights(|_| 1.0), &weights(|_| 0.0), 0.1);
+        let stepped = optimizer.step(weights(|_| 1.0), &weights(|_| 0.0), 0.1);
         assert_eq!(first(&stepped, "text_projection"), 1.0);
         assert!((first(&stepped, "visual.proj") - 0.95).abs() < 1e-6);
     }

@@ -90,15 +90,15 @@ impl Pretrain<'_> {
                 return Err(Error::Interrupted { task: 0, step });
             }
             let started = Instant::now();
-            let batch = next(&mut batches, "image-text pairs")?;
+            let mut batch = next(&mut batches, "image-text pairs")?;
             let texts: Vec<&[u32]> = batch.indices.iter().map(|index| tokens[*index].as_slice()).collect();
-            let images = model.encode_images(pixels(&batch, size, &self.device));
+            let images = model.encode_images(pixels(&mut batch, size, &self.device));
             let texts = model.encode_texts(&TokenBatch::new(&texts));
             let loss = contrastive(images, texts, model.logit_scale.val());
 
             let gradients = Weights::gradients_of(&model, &mut loss.backward());
             let lr = schedule.at(step);
-            weights = clamp_scale(&optimizer.step(&weights, &gradients, lr));
+            weights = clamp_scale(&optimizer.step(weights, &gradients, lr));
             model = weights.clone().load_into(model);
 
             let loss = f64::from(loss.inner().into_scalar::<f32>());

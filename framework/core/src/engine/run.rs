@@ -119,10 +119,14 @@ impl<'a> Run<'a> {
         config: &Config,
         zero_shot: Clip,
     ) -> Result<Self, Error> {
+        let precision = config.precision()?;
+        let device = zero_shot.device();
+        precision.check(&device).map_err(|reason| Error::config("precision", reason))?;
+        let zero_shot = zero_shot.with_precision(precision);
         let run = Self {
             method: config.build_method(method)?,
             hooks: config.build_hooks()?,
-            around: Surroundings { scenario, device: zero_shot.device(), zero_shot, seed: config.seed()? },
+            around: Surroundings { scenario, device, zero_shot, seed: config.seed()? },
             train: config.train()?,
             task_settings: config.task_settings_rule(),
             eval: config.eval()?,

@@ -1,4 +1,9 @@
-use std::{cell::OnceCell, collections::BTreeMap, time::Instant};
+use std::{
+    cell::OnceCell,
+    collections::BTreeMap,
+    mem,
+    time::{Duration, Instant},
+};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use clf_clip::{Clip, TokenBatch, Weights};
@@ -52,7 +57,8 @@ impl Run<'_> {
     fn train_step(&mut self, training: &mut Training<'_>, iteration: usize) -> Result<StepRecord, Error> {
         let started = Instant::now();
         let Border { task_id, .. } = training.border;
-        let step = self.step(training, iteration)?;
+        let (model, parameters) = training.tracked();
+        let step = self.step(training, &model, &parameters, iteration)?;
         let seen = step.all_batches().map(|batch| batch.indices.len()).sum::<usize>();
         let mut terms = self.method.loss(&step)?;
         for hook in &mut self.hooks {
@@ -60,23 +66,27 @@ impl Run<'_> {
         }
         drop(step);
         let mut gradients = total_loss(&terms)?.backward();
-        let own = step::gradients_of(&training.parameters, &mut gradients);
-        let mut gradients = Weights::gradients_of(&training.model, &mut gradients).with(own);
+        let own = step::gradients_of(&parameters, &mut gradients);
+        let mut gradients = Weights::gradients_of(&model, &mut gradients).with(own);
+        // Weights that nobody else holds are stepped in place.
+        drop((model, parameters));
         for hook in &mut self.hooks {
             terms.extend(hook.gradient(&training.weights, &mut gradients)?);
         }
         self.emit(&Event::Gradients { step: iteration, gradients: &gradients })?;
 
         let lr = training.schedule.at(iteration);
-        training.weights = training.optimizer.step(&training.weights, &gradients, lr);
+        training.weights = training.optimizer.step(std::mem::take(&mut training.weights), &gradients, lr);
         for hook in &mut self.hooks {
             hook.after_step(iteration, &mut training.weights)?;
         }
-        training.load_weights();
+        // Averaging a weight with itself rounds it; what is not trained stays as it is.
+        training.weights = training.weights.updated(&training.frozen);
 
         let (loss, terms, grad_norm) = read(&terms, &gradients, task_id, iteration)?;
         let images_per_second = seen as f64 / started.elapsed().as_secs_f64();
-        Ok(StepRecord { task: task_id, step: iteration, loss, terms, lr, grad_norm, images_per_second })
+        let data_seconds = training.waited().as_secs_f64();
+        Ok(StepRecord { task: task_id, step: iteration, loss, terms, lr, grad_norm, images_per_second, data_seconds })
     }
 
     fn start_training<'a>(&self, border: Border<'a>, own: &Weights, steps: usize) -> Result<Training<'a>, Error> {
@@ -89,15 +99,21 @@ impl Run<'_> {
             schedule: Schedule { peak: settings.lr, warmup: settings.warmup, total: steps - 1 },
             optimizer: AdamW::new(settings),
             model: student.clone().for_training(|name| trains.includes(name)),
-            parameters: step::tracked(own),
+            own: own.clone(),
             weights: weights.clone(),
             frozen: border.frozen(),
         })
     }
 
     /// What the method and its hooks see of the next step.
-    fn step<'a>(&self, training: &'a mut Training<'_>, iteration: usize) -> Result<Step<'a>, Error> {
-        let Training { border, class_texts, batches, streams, model, parameters, .. } = training;
+    fn step<'a>(
+        &self,
+        training: &'a mut Training<'_>,
+        model: &'a Clip,
+        parameters: &'a Weights,
+        iteration: usize,
+    ) -> Result<Step<'a>, Error> {
+        let Training { border, class_texts, batches, streams, .. } = training;
         let batch = self.on_device(next(batches, "training images")?, border.settings.augment);
         let streams = streams.iter_mut().map(|stream| self.stream_batch(stream)).collect::<Result<_, _>>()?;
         Ok(Step {
@@ -186,8 +202,8 @@ impl Run<'_> {
         Ok(StreamBatch { name: open.stream.name, batch: self.on_device(batch, open.stream.augment) })
     }
 
-    fn on_device(&self, batch: HostBatch, augment: Augment) -> ImageBatch {
-        let images = pixels(&batch, self.around.zero_shot.config().vision.image_size, &self.around.device);
+    fn on_device(&self, mut batch: HostBatch, augment: Augment) -> ImageBatch {
+        let images = pixels(&mut batch, self.around.zero_shot.config().vision.image_size, &self.around.device);
         ImageBatch { images, labels: batch.labels, indices: batch.indices, augment }
     }
 }
@@ -218,10 +234,10 @@ struct Training<'a> {
     streams: Vec<OpenStream>,
     schedule: Schedule,
     optimizer: AdamW,
-    /// The student on the autodiff device.
+    /// The student at the start of the task, on the autodiff device.
     model: Clip,
-    /// Parameters of the method's own, on the autodiff device.
-    parameters: Weights,
+    /// Parameters of the method's own at the start of the task.
+    own: Weights,
     /// The weights of both, outside of autodiff.
     weights: Weights,
     /// Those of them that are not trained.
@@ -229,12 +245,16 @@ struct Training<'a> {
 }
 
 impl Training<'_> {
-    /// Brings the weights to the model and to the parameters of the method's own.
-    fn load_weights(&mut self) {
-        // Averaging a weight with itself rounds it; what is not trained stays as it is.
-        self.weights = self.weights.updated(&self.frozen);
-        self.model = self.weights.clone().load_into(self.model.clone());
-        self.parameters = step::tracked(&self.parameters.zip(&self.weights, |_, value| value.clone()));
+    /// The student and the parameters of the method's own as they are, ready to collect gradients.
+    fn tracked(&self) -> (Clip, Weights) {
+        let own = self.own.zip(&self.weights, |_, value| value.clone());
+        (self.weights.clone().load_into(self.model.clone()), step::tracked(&own))
+    }
+
+    /// How long this step waited for images.
+    fn waited(&mut self) -> Duration {
+        let streams = self.streams.iter_mut().map(|stream| stream.loader.waited());
+        self.batches.waited() + streams.sum::<Duration>()
     }
 }
 
@@ -243,11 +263,14 @@ struct OpenStream {
     loader: Loader,
 }
 
+/// Moves the pixels of `batch` to the device; none are left in it.
+///
 /// # Shapes
 ///
 /// - output: `[batch, 3, size, size]`
-pub(crate) fn pixels(batch: &HostBatch, size: usize, device: &Device) -> Tensor<4> {
-    Tensor::from_data(TensorData::new(batch.pixels.clone(), [batch.indices.len(), 3, size, size]), device)
+pub(crate) fn pixels(batch: &mut HostBatch, size: usize, device: &Device) -> Tensor<4> {
+    let shape = [batch.indices.len(), 3, size, size];
+    Tensor::from_data(TensorData::new(mem::take(&mut batch.pixels), shape), device)
 }
 
 pub(super) fn next(loader: &mut Loader, what: &str) -> Result<HostBatch, Error> {

@@ -1,9 +1,10 @@
-use clf_clip::Weights;
+use burn::tensor::Tensor;
+use clf_clip::{Lookup, Weights, kernels};
 use serde::{Deserialize, Serialize};
 
 use crate::{config::at_least_zero, error::Error, hook::RegularizerHook, step::LossTerm, task::TaskContext};
 
-/// Squared distance of the weights to those at the start of the task, summed over all parameters.
+/// Squared distance of the weights to those at the start of the task, summed over all parameters with a gradient.
 ///
 /// This is the weight consolidation (WC) of the ZSCL paper, section 3.3. The gradient `2 weight (theta - theta_start)`
 /// is added in closed form; the value is reported and counted in the total.
@@ -31,9 +32,15 @@ impl RegularizerHook for L2 {
     }
 
     fn gradient(&mut self, weights: &Weights, gradients: &mut Weights) -> Result<Vec<LossTerm>, Error> {
-        let moved = weights.zip(&self.start, |now, start| now.clone() - start.clone());
-        *gradients = gradients.zip(&moved, |gradient, moved| gradient.clone() + moved.clone() * (2.0 * self.weight));
-        let value = moved.sum_of_squares();
+        let mut start = Lookup::new(&self.start);
+        let mut squares = Vec::with_capacity(self.start.len());
+        *gradients = std::mem::take(gradients).update(weights, |name, gradient, weight| {
+            let Some(start) = start.get(name) else { return gradient };
+            let (gradient, square) = kernels::pull(gradient, weight, start, 2.0 * self.weight);
+            squares.push(square);
+            gradient
+        });
+        let value = (!squares.is_empty()).then(|| Tensor::cat(squares, 0).sum());
         Ok(value.map(|value| LossTerm::new("l2", value).weighted(self.weight)).into_iter().collect())
     }
 }

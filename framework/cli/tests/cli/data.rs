@@ -1,0 +1,45 @@
+use std::fs;
+
+use serde_json::Value;
+
+use super::bench::Bench;
+
+const RUN: &str = "run --method zscl --scenario small.toml --json";
+
+#[test]
+fn a_run_on_prepared_images_is_the_same_run() {
+    let bench = Bench::new();
+    bench.ok(&format!("{RUN} --out decoded"));
+    let files: Value = serde_json::from_str(&bench.ok("data prepare folder:warm --size 32 --train --json")).unwrap();
+    bench.ok("data prepare folder:cold --size 32 --train");
+    let paths: Vec<&str> = files.as_array().unwrap().iter().map(|file| file["path"].as_str().unwrap()).collect();
+    assert!(paths[0].ends_with("test-32.pixels") && paths[1].ends_with("train-originals.pixels"), "{paths:?}");
+    assert!(paths.iter().all(|path| fs::metadata(path).unwrap().len() > 0));
+    bench.ok(&format!("{RUN} --out prepared"));
+    for file in ["model.safetensors", "matrix.csv"] {
+        assert_eq!(
+            fs::read(bench.path("decoded").join(file)).unwrap(),
+            fs::read(bench.path("prepared").join(file)).unwrap()
+        );
+    }
+    assert!(bench.ok("data prepare folder:warm --size 32").contains("was prepared before"));
+}
+
+#[test]
+fn prepared_images_that_no_longer_fit_are_named_with_what_to_do() {
+    let bench = Bench::new();
+    bench.ok("data prepare folder:warm --size 32");
+    fs::copy(bench.path("warm/test/red/0.png"), bench.path("warm/test/red/9.png")).unwrap();
+    let parts = ["test-32.pixels", "have changed since", "clf data prepare folder:warm"];
+    bench.fails(&format!("{RUN} --out run"), 3, &parts);
+    bench.ok("data prepare folder:warm --size 32");
+    bench.ok(&format!("{RUN} --out run"));
+}
+
+#[test]
+fn only_pictures_in_files_of_their_own_are_prepared() {
+    let bench = Bench::new();
+    bench.fails("data prepare mini:shapes", 3, &["mini:shapes", "files of their own"]);
+    bench.fails("data prepare folder:nowhere", 3, &["nowhere"]);
+    bench.fails("data prepare cifar101", 2, &["did you mean \"cifar100\"?"]);
+}
