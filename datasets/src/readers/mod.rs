@@ -30,7 +30,7 @@ pub use captions::Captions;
 pub use cifar::Cifar;
 pub use file_samples::FileSamples;
 pub use flowers::Flowers;
-pub use folder::{ClassFrom, ClassNames, Folder, FolderConfig, List};
+pub use folder::{ClassFrom, ClassNames, Folder, FolderConfig, List, OneOrMore, OtherClasses, PermutedSplit};
 pub use idx::Idx;
 pub use in_memory::{ImageShape, InMemory};
 pub use info::{DEFAULT_TEMPLATE, InfoOverrides};

@@ -53,14 +53,14 @@ clf_core::register_reader! {
 
 #[cfg(test)]
 mod tests {
-    use clf_core::registry::open_dataset;
+    use clf_core::{data::DataFolder, registry::open_dataset};
 
     use super::*;
 
     const NAMES: [&str; 5] = ["folder", "idx", "cifar", "flowers", "captions"];
 
     fn error(locator: &str) -> String {
-        open_dataset(locator, Path::new("/nowhere"), Path::new("/data")).err().unwrap().to_string()
+        open_dataset(locator, Path::new("/nowhere"), &DataFolder::new("/data")).err().unwrap().to_string()
     }
 
     #[test]
