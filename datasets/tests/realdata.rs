@@ -347,6 +347,30 @@ fn cars_follow_a_numbered_list() {
 }
 
 #[test]
+fn cars_take_labels_from_their_matlab_files() {
+    let Some(real) = real("cars_take_labels_from_their_matlab_files") else {
+        return;
+    };
+    let data = open_dataset("cars:stanford_cars", &real, &real).unwrap();
+    let mut names: Vec<_> = named(&real, "stanford_cars").into_iter().collect();
+    names.sort_by_key(|(label, _)| label.parse::<usize>().unwrap_or(0));
+    let names: Vec<_> = names.into_iter().map(|(_, name)| name).collect();
+    assert_eq!(data.info().class_names, names);
+    assert!(data.split(Split::Test).is_err());
+    assert_eq!(decode_all(&*data), (22 * 12, 0));
+    // The list of the copy says the same as the annotations.
+    let list = read(&real.join("stanford_cars/SUBSET.tsv"));
+    let listed: BTreeMap<&str, &str> =
+        list.lines().filter_map(|line| Some((line.split('\t').next()?, line.split('\t').nth(2)?))).collect();
+    let train = data.split(Split::Train).unwrap();
+    assert_eq!(listed.len(), train.len());
+    for index in 0..train.len() {
+        let file = train.source(index).and_then(Path::file_name).and_then(|name| name.to_str()).unwrap();
+        assert_eq!(listed[file], names[train.label(index).unwrap()], "{file}");
+    }
+}
+
+#[test]
 fn flowers_take_labels_from_their_matlab_files() {
     let Some(real) = real("flowers_take_labels_from_their_matlab_files") else {
         return;
