@@ -112,7 +112,9 @@ impl TryFrom<Keys> for Description {
                 }
             }
             ProcedureName::ClassIncremental if keys.tasks.is_some() || keys.few_shot.is_some() => {
-                return Err("the procedure class-incremental makes its tasks itself; remove `tasks` and `few-shot`".to_owned());
+                return Err(
+                    "the procedure class-incremental makes its tasks itself; remove `tasks` and `few-shot`".to_owned()
+                );
             }
             ProcedureName::ClassIncremental => Procedure::ClassIncremental(Increments {
                 dataset: keys.dataset.ok_or_else(|| needs("dataset"))?,
@@ -174,7 +176,7 @@ mod tests {
             "summary = 'x'\nprocedure = 'mtil'\n[[tasks]]\ndataset = 'a'\nlr = 1e-3\n[[tasks]]\ndataset = 'folder:b'\n",
         )
         .unwrap();
-        assert!(matches!(mtil.procedure, Procedure::Mtil(tasks) if tasks[0].lr == Some(1e-3)));
+        assert!(matches!(mtil.procedure, Procedure::Mtil { tasks, .. } if tasks[0].lr == Some(1e-3)));
         let cil: Description = toml::from_str(
             "summary = 'x'\nprocedure = 'class-incremental'\ndataset = 'a'\ninitial-increment = 4\nincrement = 2\n",
         )

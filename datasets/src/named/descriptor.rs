@@ -7,7 +7,7 @@ use clf_core::data::{DataFolder, Dataset, DatasetError, Split};
 use serde::Deserialize;
 
 use super::{TEXTS, opened::Opened};
-use crate::readers::{Captions, Cifar, ClassNames, Flowers, Folder, FolderConfig, Idx, InfoOverrides};
+use crate::readers::{Captions, Cars, Cifar, ClassNames, Flowers, Folder, FolderConfig, Idx, InfoOverrides};
 
 /// What is known of a published dataset: its files, how they are read, and what its classes are called.
 ///
@@ -164,7 +164,7 @@ impl Descriptor {
             Reader::Idx => Arc::new(Idx::open(root, overrides())?),
             Reader::Cifar => Arc::new(Cifar::open(root, overrides())?),
             Reader::Flowers => Arc::new(Flowers::open(root, overrides())?),
-            Reader::Cars => Arc::new(Folder::with_config(root, &self.folder_config())?),
+            Reader::Cars => Arc::new(Cars::open(root, overrides())?),
             Reader::Captions => Arc::new(Captions::open(root)?),
         })
     }
@@ -183,7 +183,9 @@ impl Descriptor {
             let Some(published) = published else { continue };
             let found = match dataset.split(split) {
                 Ok(samples) => samples.len(),
-                Err(DatasetError::Unsuitable { .. }) if split == Split::Test && self.folder.test_may_be_absent => continue,
+                Err(DatasetError::Unsuitable { .. }) if split == Split::Test && self.folder.test_may_be_absent => {
+                    continue;
+                }
                 Err(DatasetError::Unsuitable { .. }) => 0,
                 Err(error) => return Err(error),
             };
