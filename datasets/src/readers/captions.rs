@@ -9,7 +9,7 @@ use std::{
     sync::Arc,
 };
 
-use clf_core::data::{DatasetError, DatasetInfo, Samples};
+use clf_core::data::{AS_FOUND, DatasetError, DatasetInfo, Samples};
 
 use self::samples::CaptionSamples;
 use super::{
@@ -50,7 +50,7 @@ impl Captions {
             (false, Some(stem)) => stem.to_string_lossy().into_owned(),
             _ => display_name(path),
         };
-        let info = DatasetInfo { name, class_names: Vec::new(), templates: vec![DEFAULT_TEMPLATE.to_owned()] };
+        let info = DatasetInfo { name, class_names: Vec::new(), templates: vec![DEFAULT_TEMPLATE.to_owned()], split_family: AS_FOUND.to_owned() };
         let open = |file: Option<PathBuf>| file.map(|file| read(&file)).transpose();
         let splits = Splits::new(info, open(train)?, open(test)?)
             .with_hint("caption sets are for learning or for reference; score on a set with classes");

@@ -1,7 +1,8 @@
-use std::path::PathBuf;
+use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use clf_core::{clip::Precision, config::UserLayer};
+use clf_core::{clip::Precision, config::UserLayer, data::DataFolder};
+use clf_scenarios::Limits;
 
 use crate::paths;
 
@@ -43,15 +44,50 @@ pub enum Command {
     New(NewArguments),
 }
 
-/// Where data and weights are.
+/// Where data and weights are, and on which device they are used.
 #[derive(Args)]
 pub struct DataArguments {
-    /// Folder of datasets and models; the default is clf in the user's data folder.
-    #[arg(long, env = "CLF_DATA", value_name = "DIR")]
-    pub data: Option<PathBuf>,
+    #[command(flatten)]
+    pub folder: FolderArguments,
     /// cpu, cuda:N or auto: CUDA where it works and the CPU elsewhere.
     #[arg(long, default_value = "auto")]
     pub device: String,
+}
+
+/// Where data and weights are.
+#[derive(Args)]
+pub struct FolderArguments {
+    /// Folder of datasets and models; the default is clf in the user's data folder.
+    #[arg(long, env = "CLF_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Accepts copies of datasets with fewer images than were published; their split family says so.
+    #[arg(long)]
+    pub partial_data: bool,
+}
+
+impl FolderArguments {
+    /// Where datasets are, and what is demanded of them.
+    pub fn open(&self) -> DataFolder {
+        DataFolder { path: paths::data_root(self.data.as_deref()), partial: self.partial_data }
+    }
+}
+
+/// A small version of a scenario.
+#[derive(Args)]
+pub struct LimitArguments {
+    /// Learns from the first N images of every class; the scenario's name says so in every output.
+    #[arg(long, value_name = "N")]
+    pub limit_per_class: Option<NonZeroUsize>,
+    /// Scores N test images of every task; the scenario's name says so in every output.
+    #[arg(long, value_name = "N")]
+    pub limit_test: Option<NonZeroUsize>,
+}
+
+impl LimitArguments {
+    /// The limits of the scenario.
+    pub fn limits(&self) -> Limits {
+        Limits { per_class: self.limit_per_class, test: self.limit_test }
+    }
 }
 
 /// Which weights.
@@ -94,6 +130,8 @@ pub struct SetupArguments {
     /// Dataset of reference texts instead of the scenario's.
     #[arg(long, value_name = "DATASET")]
     pub reference_texts: Option<String>,
+    #[command(flatten)]
+    pub limits: LimitArguments,
     #[command(flatten)]
     pub precision: PrecisionArguments,
     #[command(flatten)]
@@ -141,7 +179,7 @@ pub struct RunArguments {
 }
 
 /// Arguments of `clf compare` that make runs, and mean nothing where run folders are only read.
-const OF_NEW_RUNS: [&str; 15] = [
+const OF_NEW_RUNS: [&str; 18] = [
     "methods",
     "scenario",
     "seeds",
@@ -155,7 +193,10 @@ const OF_NEW_RUNS: [&str; 15] = [
     "configs",
     "reference_images",
     "reference_texts",
+    "limit_per_class",
+    "limit_test",
     "precision",
+    "partial_data",
     "device",
 ];
 
@@ -208,6 +249,8 @@ pub struct EvalArguments {
     pub method: String,
     #[command(flatten)]
     pub model: ModelArguments,
+    #[command(flatten)]
+    pub limits: LimitArguments,
     #[command(flatten)]
     pub precision: PrecisionArguments,
     #[command(flatten)]
@@ -337,9 +380,8 @@ pub struct PrepareArguments {
     /// Keeps the decoded training images as well, at their own size: for random crops, and many times larger than JPEG.
     #[arg(long)]
     pub train: bool,
-    /// Folder of datasets and models; the default is clf in the user's data folder.
-    #[arg(long, env = "CLF_DATA", value_name = "DIR")]
-    pub data: Option<PathBuf>,
+    #[command(flatten)]
+    pub folder: FolderArguments,
     /// Prints the files as JSON.
     #[arg(long)]
     pub json: bool,

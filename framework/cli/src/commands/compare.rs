@@ -5,6 +5,7 @@ use std::{
 
 use clf_core::{
     Capabilities, Error, Scenario,
+    data::DataFolder,
     store::{RunStore, read_environment, read_run},
 };
 use clf_report::{Comparison, Difference, Format, Settings};
@@ -63,9 +64,9 @@ impl Batch {
         let mut jobs: Vec<Job> = plans(arguments, &file)?.into_iter().map(job).collect();
         jobs.iter().try_for_each(|job| RunStore::check_free(&job.folder, true))?;
 
-        let root = paths::data_root(setup.data.data.as_deref());
-        let scenarios = Scenarios::open(&file, &root, &jobs)?;
-        let inputs = Inputs::load(setup, file.model(), &root)?;
+        let data = setup.data.folder.open();
+        let scenarios = Scenarios::open(&file, &data, &jobs)?;
+        let inputs = Inputs::load(setup, file.model(), &data.path)?;
         for job in &mut jobs {
             let scenario = scenarios.of(&job.plan)?;
             of_method(job.plan.entry.name, inputs.check(&job.plan, scenario))?;
@@ -118,11 +119,11 @@ fn plans(arguments: &CompareArguments, file: &ScenarioFile) -> Result<Vec<Plan>,
 }
 
 impl Scenarios {
-    fn open(file: &ScenarioFile, data_root: &Path, jobs: &[Job]) -> Result<Self, Error> {
+    fn open(file: &ScenarioFile, data: &DataFolder, jobs: &[Job]) -> Result<Self, Error> {
         let mut opened = Self(Vec::new());
         for needs in jobs.iter().map(|job| data_needs(job.plan.needs)) {
             if opened.0.iter().all(|(other, _)| *other != needs) {
-                opened.0.push((needs, file.open(data_root, needs)?));
+                opened.0.push((needs, file.open(data, needs)?));
             }
         }
         Ok(opened)

@@ -11,12 +11,12 @@ use clf_scenarios::ScenarioFile;
 use serde_json::json;
 
 use super::{print, print_json};
-use crate::{arguments::EvalArguments, device, model, paths, progress::Meter};
+use crate::{arguments::EvalArguments, device, model, progress::Meter};
 
 /// `clf eval`.
 pub fn eval(arguments: &EvalArguments) -> Result<(), Error> {
     let entry = registry::find::<MethodEntry>(&arguments.method)?;
-    let file = ScenarioFile::read(&arguments.scenario)?;
+    let file = ScenarioFile::read(&arguments.scenario)?.with_limits(arguments.limits.limits());
     let layers = arguments.precision.layer().into_iter().collect();
     let config = Config::resolve(entry, file.head(), layers, &[])?;
     config.eval()?.check()?;
@@ -25,13 +25,13 @@ pub fn eval(arguments: &EvalArguments) -> Result<(), Error> {
                       scores weights by their prompts";
         return Err(Error::config(format!("--method {}", entry.name), reason));
     }
-    let root = paths::data_root(arguments.data.data.as_deref());
-    let scenario = file.open(&root, Capabilities::default())?;
+    let data = arguments.data.folder.open();
+    let scenario = file.open(&data, Capabilities::default())?;
     scenario.tasks().iter().try_for_each(Task::check)?;
     let device = device::open(&arguments.data.device)?;
     let precision = config.precision()?;
     precision.check(&device).map_err(|reason| Error::config("--precision", reason))?;
-    let untouched = model::load(&arguments.model, file.model(), &root, &device)?.clip.with_precision(precision);
+    let untouched = model::load(&arguments.model, file.model(), &data.path, &device)?.clip.with_precision(precision);
     let read = |path| model::read_like(&untouched, path);
     let clip = arguments.checkpoint.as_deref().map_or_else(|| Ok(untouched.clone()), read)?;
     let scorer = Scorer {

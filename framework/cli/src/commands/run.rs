@@ -21,9 +21,9 @@ pub fn run(arguments: &RunArguments) -> Result<(), Error> {
     let folder = arguments.out.clone().unwrap_or_else(|| plan.folder(Path::new(paths::RUNS), &file));
     RunStore::check_free(&folder, arguments.overwrite)?;
 
-    let root = paths::data_root(setup.data.data.as_deref());
-    let scenario = file.open(&root, plan.needs)?;
-    let inputs = Inputs::load(setup, file.model(), &root)?;
+    let data = setup.data.folder.open();
+    let scenario = file.open(&data, plan.needs)?;
+    let inputs = Inputs::load(setup, file.model(), &data.path)?;
     inputs.run(&plan, &*scenario, &folder, stop_flag())?;
     show(&folder, arguments.json)
 }

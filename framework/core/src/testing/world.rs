@@ -110,6 +110,8 @@ impl World {
                 test: pictures(TEST_IMAGES, true),
                 order: BatchOrder::Shuffled,
                 reference_order: BatchOrder::Shuffled,
+                split_family: String::new(),
+                augment_once: false,
                 settings: TaskSettings::default(),
             }
         };
