@@ -52,7 +52,10 @@ impl World {
     }
 
     fn unprepared(&self, split: Split) -> Arc<dyn Samples> {
-        open_unprepared("folder:set", self.folder.path(), &DataFolder::new(self.path("data"))).unwrap().split(split).unwrap()
+        open_unprepared("folder:set", self.folder.path(), &DataFolder::new(self.path("data")))
+            .unwrap()
+            .split(split)
+            .unwrap()
     }
 
     fn open(&self, split: Split) -> Result<Arc<dyn Samples>, DatasetError> {

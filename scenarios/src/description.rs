@@ -112,7 +112,9 @@ impl TryFrom<Keys> for Description {
                 }
             }
             ProcedureName::ClassIncremental if keys.tasks.is_some() || keys.few_shot.is_some() => {
-                return Err("the procedure class-incremental makes its tasks itself; remove `tasks` and `few-shot`".to_owned());
+                return Err(
+                    "the procedure class-incremental makes its tasks itself; remove `tasks` and `few-shot`".to_owned()
+                );
             }
             ProcedureName::ClassIncremental => Procedure::ClassIncremental(Increments {
                 dataset: keys.dataset.ok_or_else(|| needs("dataset"))?,

@@ -44,7 +44,10 @@ fn cifar100_in_ten_tasks_runs_where_its_data_is() {
     let real = real.to_str().unwrap();
     let arguments =
         ["run", "--method", "finetune", "--scenario", "cil-cifar100-10", "--model", "mini-clip", "--data", real];
-    let result = run(folder.path(), &[&arguments[..], &["--partial-data", "--set", "train.steps=2", "--out", "run", "--json"]].concat());
+    let result = run(
+        folder.path(),
+        &[&arguments[..], &["--partial-data", "--set", "train.steps=2", "--out", "run", "--json"]].concat(),
+    );
     assert_eq!(result["tasks"].as_array().unwrap().len(), 10);
     assert_eq!(result["test-images"], serde_json::json!([50, 50, 50, 50, 50, 50, 50, 50, 50, 50]));
     assert!(result["metrics"]["cil_last"].is_f64());

@@ -168,7 +168,8 @@ fn embedded_patches_equal_those_composed_of_primitives() {
     let (device, patches) = (Device::flex(), (size / patch) * (size / patch));
     let images = testing::normal([batch, 3, size, size], 0.6, 7);
     let shapes = [[1, WIDTH], [1, WIDTH], [1, WIDTH], [3 * patch * patch, WIDTH], [1 + patches, WIDTH]];
-    let parameters = Parameters { tensors: (0..).zip(shapes).map(|(seed, shape)| testing::normal(shape, 0.6, seed)).collect() };
+    let parameters =
+        Parameters { tensors: (0..).zip(shapes).map(|(seed, shape)| testing::normal(shape, 0.6, seed)).collect() };
     let of = |l: &[Tensor<2>]| PatchParameters {
         weight: l[3].clone(),
         class: row(&l[0]),

@@ -49,12 +49,7 @@ impl Classes {
     }
 
     /// The classes in the order of `class-folders`, whether or not they have pictures.
-    fn listed(
-        listed: &[String],
-        folders: &[String],
-        config: &FolderConfig,
-        root: &Path,
-    ) -> Result<Self, DatasetError> {
+    fn listed(listed: &[String], folders: &[String], config: &FolderConfig, root: &Path) -> Result<Self, DatasetError> {
         if let Some(other) = folders.iter().find(|folder| !listed.contains(folder)) {
             return Err(corrupt(root, format!("it has pictures of {other:?}, which is no class of the dataset")));
         }

@@ -1,6 +1,9 @@
 //! The keys of a `dataset.toml`.
 
-use std::{collections::BTreeMap, path::{Path, PathBuf}};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use clf_core::data::AS_FOUND;
 use serde::Deserialize;

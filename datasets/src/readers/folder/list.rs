@@ -14,12 +14,7 @@ use super::{
 };
 
 /// Reads a list whose paths start at `folder`; `class-from` beats the label column.
-pub(super) fn read(
-    list: &List,
-    root: &Path,
-    folder: &Path,
-    config: &FolderConfig,
-) -> Result<Vec<Entry>, DatasetError> {
+pub(super) fn read(list: &List, root: &Path, folder: &Path, config: &FolderConfig) -> Result<Vec<Entry>, DatasetError> {
     let form = Form { rule: config.class_from, label_is_rest: config.label_is_rest_of_line };
     let files = match list {
         List::Lines(lines) => {

@@ -111,7 +111,8 @@ impl Evaluator<'_> {
     ) -> Result<Vec<Row>, Error> {
         let tasks = self.scenario.tasks();
         let classifiers = vec![OnceCell::new(); tasks.len()];
-        let mut rows: Vec<Row> = learned.map(|learned| Row { learned, predictions: Vec::new(), other: Vec::new() }).collect();
+        let mut rows: Vec<Row> =
+            learned.map(|learned| Row { learned, predictions: Vec::new(), other: Vec::new() }).collect();
         for (task_id, task) in tasks.iter().enumerate() {
             let mut sets = Vec::new();
             for (i, row) in rows.iter().enumerate() {
