@@ -73,7 +73,8 @@ fn aircraft_variants_may_have_spaces_and_slashes() {
 fn eurosat_is_permuted_in_the_order_of_its_file_names() {
     let names = ["Forest_1", "Forest_2", "Forest_10", "River_1", "River_3"];
     let paths = names.map(|name| format!("eurosat/2750/{}/{name}.png", name.split_once('_').unwrap().0));
-    let data = open(&tree(&paths.each_ref().map(String::as_str)), "eurosat");
+    let dir = tree(&paths.each_ref().map(String::as_str));
+    let data = open(&dir, "eurosat");
     // Sorted bytewise the widths are 1, 3, 2, 4, 5; torch.randperm(5) with seed 42 is 2, 4, 3, 0, 1.
     let all = [(2, "forest"), (5, "river"), (4, "river"), (1, "forest"), (3, "forest")];
     assert_eq!(pictures(&*data, Split::Train), named(&all[..4]));
@@ -111,7 +112,8 @@ fn imagenet_serves_as_reference_without_its_validation_images() {
 fn imagenet100_is_a_part_of_the_same_files() {
     let paths = ["train/n01443537/a", "train/n15075141/b", "val_in_folder/n01440764/c", "val/n01443537/d"];
     let paths = paths.map(|path| format!("ImageNet/{path}.png"));
-    let data = open(&tree(&paths.each_ref().map(String::as_str)), "imagenet100");
+    let dir = tree(&paths.each_ref().map(String::as_str));
+    let data = open(&dir, "imagenet100");
     assert_eq!(pictures(&*data, Split::Train), named(&[(1, "goldfish")]));
     assert_eq!(pictures(&*data, Split::Test), named(&[(3, "tench")]));
 }

@@ -176,7 +176,7 @@ mod tests {
             "summary = 'x'\nprocedure = 'mtil'\n[[tasks]]\ndataset = 'a'\nlr = 1e-3\n[[tasks]]\ndataset = 'folder:b'\n",
         )
         .unwrap();
-        assert!(matches!(mtil.procedure, Procedure::Mtil(tasks) if tasks[0].lr == Some(1e-3)));
+        assert!(matches!(mtil.procedure, Procedure::Mtil { tasks, .. } if tasks[0].lr == Some(1e-3)));
         let cil: Description = toml::from_str(
             "summary = 'x'\nprocedure = 'class-incremental'\ndataset = 'a'\ninitial-increment = 4\nincrement = 2\n",
         )

@@ -8,8 +8,9 @@ use clf_fetch::RemoteFile;
 use serde::Deserialize;
 
 use super::{TEXTS, opened::Opened};
-use crate::readers::gather::Gathering;
-use crate::readers::{Captions, Cifar, ClassNames, Flowers, Folder, FolderConfig, Idx, InfoOverrides};
+use crate::readers::{
+    Captions, Cars, Cifar, ClassNames, Flowers, Folder, FolderConfig, Idx, InfoOverrides, gather::Gathering,
+};
 
 /// What is known of a published dataset: its files, how they are read, and what its classes are called.
 ///
@@ -177,7 +178,7 @@ impl Descriptor {
             Reader::Idx => Arc::new(Idx::open(root, overrides())?),
             Reader::Cifar => Arc::new(Cifar::open(root, overrides())?),
             Reader::Flowers => Arc::new(Flowers::open(root, overrides())?),
-            Reader::Cars => Arc::new(Folder::with_config(root, &self.folder_config())?),
+            Reader::Cars => Arc::new(Cars::open(root, overrides())?),
             Reader::Captions => Arc::new(Captions::open(root)?),
         })
     }

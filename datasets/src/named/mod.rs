@@ -40,6 +40,11 @@ named! {
     "tiny-imagenet": "Tiny-ImageNet, 200 classes, 100000 training and 10000 validation images of 64 pixels.",
 }
 
+/// The text of the built-in descriptor called `name`.
+pub fn descriptor_text(name: &str) -> Option<&'static str> {
+    TEXTS.iter().find(|(known, _)| *known == name).map(|(_, text)| *text)
+}
+
 /// The descriptors of all named datasets, sorted by name.
 ///
 /// # Errors

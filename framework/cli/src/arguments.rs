@@ -31,7 +31,7 @@ pub enum Command {
     Eval(EvalArguments),
     /// Lists what is registered.
     List(ListArguments),
-    /// Shows a method, hook or scenario: source, defaults, differences.
+    /// Shows a method, hook, scenario or dataset: source, defaults, differences.
     Show(ShowArguments),
     /// Trains a CLIP from scratch on image-text pairs.
     Pretrain(PretrainArguments),
@@ -320,6 +320,7 @@ pub enum Shown {
     Method,
     Hook,
     Scenario,
+    Dataset,
 }
 
 #[derive(Args)]

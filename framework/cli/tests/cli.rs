@@ -12,5 +12,6 @@ mod cli {
     mod fetch;
     mod listings;
     mod metrics;
+    mod protocols;
     mod runs;
 }

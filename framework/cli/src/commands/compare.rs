@@ -15,7 +15,7 @@ use super::{print, print_json, stop_flag};
 use crate::{
     arguments::{CompareArguments, SetupArguments},
     launch::{Inputs, Plan, read_scenario, user_layers},
-    paths, progress,
+    progress,
 };
 
 /// `clf compare`.
@@ -28,7 +28,9 @@ pub fn compare(arguments: &CompareArguments) -> Result<(), Error> {
         return print_json(&comparison);
     }
     let format = if arguments.markdown { Format::Markdown } else { Format::Text };
-    print(&format!("{}\n\n{}", comparison.metrics_table(format), comparison.last_row_table(format)))
+    let tables = [Some(comparison.metrics_table(format)), comparison.other_table(format)];
+    let tables = tables.into_iter().flatten().chain([comparison.last_row_table(format), comparison.splits_line()]);
+    print(&tables.collect::<Vec<_>>().join("\n\n"))
 }
 
 /// Runs that were all found possible, and what they share.

@@ -2,9 +2,9 @@ use std::path::Path;
 
 use clf_core::{
     Error,
-    store::{RunStore, read_run},
+    store::{RunStore, read_environment, read_run},
 };
-use clf_report::{matrix_table, metrics_table};
+use clf_report::{matrix_table, metrics_table, other_line, splits_line};
 
 use super::{print, print_json, stop_flag};
 use crate::{
@@ -36,5 +36,9 @@ fn show(folder: &Path, json: bool) -> Result<(), Error> {
     print(&matrix_table(&matrix))?;
     let untouched = matrix.untouched().metrics(&result.procedure);
     print(&metrics_table(&result.method, &matrix.metrics(&result.procedure), &untouched))?;
+    if let Some(line) = other_line(result.other.as_ref()) {
+        print(&line)?;
+    }
+    print(&splits_line(&read_environment(folder)?.tasks))?;
     print(&format!("{} s, {}", result.seconds.round(), folder.display()))
 }

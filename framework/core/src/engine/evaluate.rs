@@ -157,7 +157,8 @@ impl Evaluator<'_> {
             };
             parts.push(classifiers[id].get_or_init(|| part).clone());
         }
-        let first_of_name = first_of_name(&tasks[candidates_of]);
+        let names: Vec<&[String]> = tasks[candidates_of].iter().map(|task| &*task.class_names).collect();
+        let first_of_name = first_of_name(&names);
         let predictions = Predictions { task, labels: Vec::new(), predicted: Vec::new() };
         let classifier = Tensor::cat(parts, 0);
         Ok(CandidateSet { first_class, first_of_name, candidates: candidate_tasks, classifier, predictions })
@@ -217,9 +218,9 @@ struct CandidateSet {
     predictions: Predictions,
 }
 
-/// For every class of `tasks` the first class that has its name; of one task each class stands for itself.
-fn first_of_name(tasks: &[Task]) -> Vec<usize> {
-    let names = || tasks.iter().flat_map(|task| &task.class_names);
+/// For every class of `tasks`, given by their names, the first class that has its name; of one task each class stands for itself.
+fn first_of_name(tasks: &[&[String]]) -> Vec<usize> {
+    let names = || tasks.iter().copied().flatten();
     if tasks.len() == 1 {
         return (0..names().count()).collect();
     }
@@ -247,5 +248,17 @@ impl Run<'_> {
             }
             observers.iter_mut().try_for_each(|observer| observer.on_event(&Event::Scored { images }))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_of_one_name_in_two_tasks_are_one_and_those_of_one_task_stay_apart() {
+        let [first, second] = [["rose", "sunflower", "rose"], ["daisy", "rose", "oak"]].map(|it| it.map(String::from));
+        assert_eq!(first_of_name(&[&first, &second]), [0, 1, 0, 3, 0, 5]);
+        assert_eq!(first_of_name(&[&first]), [0, 1, 2]);
     }
 }

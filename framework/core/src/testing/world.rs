@@ -201,4 +201,9 @@ impl Scenario for World {
             _ => (task < learned).then_some(0..learned),
         }
     }
+
+    fn other_candidates(&self, learned: usize, task: usize) -> Option<Range<usize>> {
+        let own = self.procedure != "mtil";
+        self.candidates(learned, task).map(|_| if own { task..task + 1 } else { 0..TASKS })
+    }
 }
