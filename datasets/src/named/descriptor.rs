@@ -4,10 +4,13 @@ use std::{
 };
 
 use clf_core::data::{DataFolder, Dataset, DatasetError, Split};
+use clf_fetch::RemoteFile;
 use serde::Deserialize;
 
 use super::{TEXTS, opened::Opened};
-use crate::readers::{Captions, Cars, Cifar, ClassNames, Flowers, Folder, FolderConfig, Idx, InfoOverrides};
+use crate::readers::{
+    Captions, Cars, Cifar, ClassNames, Flowers, Folder, FolderConfig, Idx, InfoOverrides, gather::Gathering,
+};
 
 /// What is known of a published dataset: its files, how they are read, and what its classes are called.
 ///
@@ -46,7 +49,9 @@ pub struct Descriptor {
     pub folder: FolderConfig,
     /// The published files.
     #[serde(default)]
-    pub files: Vec<toml::Table>,
+    pub files: Vec<RemoteFile>,
+    /// How the images are gathered where what is published is a table of links.
+    pub gather: Option<Gathering>,
 }
 
 /// Numbers of images; absent where they are not known.
@@ -98,10 +103,18 @@ impl Descriptor {
     ///
     /// When it is not there or damaged, or when images are missing or too many and a partial copy is not good enough.
     pub fn open(&self, data: &DataFolder) -> Result<Arc<dyn Dataset>, DatasetError> {
-        let root = self.root(&data.path)?;
-        let dataset = self.read(&root)?;
-        let whole = match self.check_counts(&*dataset, &root) {
-            Err(DatasetError::Count { .. }) if data.partial => false,
+        self.open_at(&self.root(&data.path)?, data.partial)
+    }
+
+    /// As [`open`](Self::open), wherever it lies; a `partial` copy may have fewer images than were published.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`open`](Self::open).
+    pub fn open_at(&self, root: &Path, partial: bool) -> Result<Arc<dyn Dataset>, DatasetError> {
+        let dataset = self.read(root)?;
+        let whole = match self.check_counts(&*dataset, root) {
+            Err(DatasetError::Count { .. }) if partial => false,
             checked => checked.map(|()| true)?,
         };
         Ok(Arc::new(Opened::new(dataset, self, whole)))
@@ -140,10 +153,11 @@ impl Descriptor {
     }
 
     fn how_to_get(&self) -> String {
-        let by_hand = self.by_hand.as_ref().map(|how| format!("\n        by hand: {how}")).unwrap_or_default();
+        let (name, import) = (self.name, format!("then clf data import {} PATH", self.name));
+        let by_hand =
+            self.by_hand.as_ref().map(|how| format!("\n        by hand: {how}; {import}")).unwrap_or_default();
         format!(
-            "get it with clf data fetch {}{by_hand}\n        or name the folder that holds it with --data DIR or CLF_DATA",
-            self.name
+            "get it with clf data fetch {name}{by_hand}\n        or name the folder that holds it with --data DIR or CLF_DATA"
         )
     }
 

@@ -28,7 +28,7 @@ mod picture;
 mod registered;
 mod splits;
 
-pub use captions::Captions;
+pub use captions::{Captions, gather};
 pub use cars::Cars;
 pub use cifar::Cifar;
 pub use file_samples::FileSamples;

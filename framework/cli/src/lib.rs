@@ -39,7 +39,14 @@ pub fn main() -> ExitCode {
         Command::List(list) => commands::list(&list),
         Command::Show(show) => commands::show(&show),
         Command::Pretrain(pretrain) => commands::pretrain(&pretrain),
-        Command::Data(DataCommand::Prepare(prepare)) => commands::prepare(&prepare),
+        Command::Data(data) => match data {
+            DataCommand::Fetch(fetch) => commands::data::fetch(&fetch),
+            DataCommand::Import(import) => commands::data::import(&import),
+            DataCommand::Verify(verify) => commands::data::verify(&verify),
+            DataCommand::Where(place) => commands::data::place(&place),
+            DataCommand::List(list) => commands::data::list(&list),
+            DataCommand::Prepare(prepare) => commands::data::prepare(&prepare),
+        },
         Command::Metrics(metrics) => commands::metrics(&metrics),
         Command::New(new) => commands::new(&new),
     };

@@ -9,6 +9,7 @@ mod cli {
     mod cuda;
     mod data;
     mod errors;
+    mod fetch;
     mod listings;
     mod metrics;
     mod protocols;

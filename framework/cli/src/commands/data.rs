@@ -1,5 +1,13 @@
 //! `clf data`: what is done with datasets beside learning from them.
 
+mod fetch;
+mod import;
+mod linked;
+mod list;
+mod sets;
+mod stamp;
+mod verify;
+
 use std::{fs, path::Path};
 
 use clf_core::{
@@ -14,6 +22,11 @@ use serde_json::json;
 
 use super::{print, print_json};
 use crate::{arguments::PrepareArguments, progress::Meter};
+
+pub use fetch::fetch;
+pub use import::import;
+pub use list::{list, place};
+pub use verify::verify;
 
 /// `clf data prepare`.
 pub fn prepare(arguments: &PrepareArguments) -> Result<(), Error> {
