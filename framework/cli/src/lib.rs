@@ -11,6 +11,7 @@ pub mod device;
 mod launch;
 pub mod logging;
 mod model;
+mod model_files;
 mod paths;
 mod plugins;
 mod progress;
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
         Command::Show(show) => commands::show(&show),
         Command::Pretrain(pretrain) => commands::pretrain(&pretrain),
         Command::Data(DataCommand::Prepare(prepare)) => commands::prepare(&prepare),
+        Command::Model(model) => commands::model(&model),
         Command::Metrics(metrics) => commands::metrics(&metrics),
         Command::New(new) => commands::new(&new),
     };

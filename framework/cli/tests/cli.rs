@@ -11,5 +11,6 @@ mod cli {
     mod errors;
     mod listings;
     mod metrics;
+    mod model;
     mod runs;
 }

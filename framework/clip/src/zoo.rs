@@ -43,7 +43,9 @@ pub struct ZooFile {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Zoo {
+    #[serde(default)]
     model: Vec<ZooModel>,
+    #[serde(default)]
     unsupported: Vec<Unsupported>,
 }
 
@@ -63,6 +65,15 @@ fn zoo() -> &'static Zoo {
 /// All models, in the order in which they are listed.
 pub fn all() -> &'static [ZooModel] {
     &zoo().model
+}
+
+/// The models of another table of the same form.
+///
+/// # Errors
+///
+/// When it is no such table; the text names the line.
+pub fn parse(text: &str) -> Result<Vec<ZooModel>, String> {
+    toml::from_str::<Zoo>(text).map(|zoo| zoo.model).map_err(|error| error.to_string().trim().to_owned())
 }
 
 /// The model called `name`.

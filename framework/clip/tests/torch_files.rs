@@ -1,7 +1,5 @@
 //! Files that `PyTorch` itself has written; `fixtures/torch_files.py` makes them.
 
-#![expect(clippy::unwrap_used, reason = "a test fails where something is not as it should be")]
-
 use std::path::{Path, PathBuf};
 
 use clf_clip::state_dict::to_openai;
