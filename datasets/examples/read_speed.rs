@@ -16,7 +16,7 @@ use std::{
 };
 
 use clf_core::{
-    data::{Samples, Split},
+    data::{DataFolder, Samples, Split},
     registry::open_unprepared,
 };
 use clf_datasets as _;
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let locator = env::args().nth(1).ok_or("give a dataset, such as parquet:DIR")?;
     let threads = env::args().nth(2).map_or(Ok(1), |threads| threads.parse())?;
     let start = Instant::now();
-    let samples = open_unprepared(&locator, Path::new("."), Path::new("."))?.split(Split::Train)?;
+    let samples = open_unprepared(&locator, Path::new("."), &DataFolder::new("."))?.split(Split::Train)?;
     println!("{} samples opened in {:.3} s", samples.len(), start.elapsed().as_secs_f64());
     let total = samples.len();
     // A step that shares no factor with the length visits every picture once.
