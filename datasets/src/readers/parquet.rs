@@ -33,10 +33,12 @@ use super::{
 /// A validation split is the test split where there is no other, or where that one has the label -1 throughout, which the
 /// hub puts where labels are kept secret.
 ///
-/// Opening reads the footers of the files and the columns of labels and captions. A picture is read with its page, about
-/// 1 MB in files with an index of pages and up to a whole row group in others, and the last 256 MB of pages are kept:
-/// reading in order costs every page once, reading in any other order costs a page a picture where all of them do not fit.
-/// Where that matters, `clf data prepare` makes a file that is read in any order.
+/// Opening reads the footers of the files and the columns of labels and captions. Where pictures lie in the file as they
+/// are, as `datasets` writes them now, the first picture of a page costs reading that page, and every other one costs
+/// reading itself. Where they are compressed, a picture costs reading and unpacking its page: about 1 MB in files with an
+/// index of pages, but a whole row group of 100 or 1000 pictures in most older ones. The last 512 MB of such pages are
+/// kept, so that reading in order costs each page once; where that is not enough for a scattered order,
+/// `clf data prepare` makes a file that is read in any order.
 pub struct Parquet {
     splits: Splits,
 }

@@ -22,6 +22,7 @@ use super::{
         shard_config::ShardConfig,
         texts::Texts,
     },
+    cache::Page,
     columns::{Columns, Label, LabelKind},
     source::{Source, guarded},
 };
@@ -143,8 +144,8 @@ impl ParquetFile {
         Ok(Position { group, page, row: within - starts[page] })
     }
 
-    /// The encoded pictures of a page; `None` where a row has none.
-    pub(super) fn read_page(&self, Position { group, page, .. }: Position) -> Result<Vec<Option<ByteArray>>, String> {
+    /// Reads the page of a picture.
+    pub(super) fn read_page(&self, Position { group, page, .. }: Position) -> Result<Page, String> {
         let Some(Ok(starts)) = self.page_starts[group].get() else {
             return Err("its pages are not known yet".to_owned());
         };
@@ -159,7 +160,8 @@ impl ParquetFile {
             if skipped != starts[page] {
                 return Err(format!("row group {group} ends after {skipped} rows"));
             }
-            self.records(&mut reader, group, self.columns.image, end - starts[page])
+            let pictures = self.records(&mut reader, group, self.columns.image, end - starts[page])?;
+            Ok(Page::new(pictures, &source))
         })
     }
 

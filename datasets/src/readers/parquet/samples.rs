@@ -1,17 +1,25 @@
 //! The samples of several files.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use clf_core::data::{DatasetError, Samples};
 use image::DynamicImage;
-use parquet::data_type::ByteArray;
 
 use super::{
-    super::{files::corrupt, picture},
-    cache::PageCache,
+    super::{
+        files::{corrupt, io_error, read_part},
+        picture,
+    },
+    cache::{CACHE, Picture},
     classes::Classes,
     file::ParquetFile,
 };
+
+/// What the next dataset is told apart by.
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 /// Rows of parquet files.
 pub(super) struct ParquetSamples {
@@ -19,7 +27,8 @@ pub(super) struct ParquetSamples {
     /// First sample of every file, and the number of samples.
     starts: Vec<usize>,
     labels: Option<Vec<u32>>,
-    cache: PageCache,
+    /// Tells its pages from those of others.
+    id: u64,
 }
 
 impl ParquetSamples {
@@ -43,7 +52,7 @@ impl ParquetSamples {
             return Err(corrupt(path, "it has no rows"));
         }
         let labels = (!labels.is_empty()).then_some(labels);
-        Ok(Self { files, starts, labels, cache: PageCache::default() })
+        Ok(Self { files, starts, labels, id: NEXT_ID.fetch_add(1, Ordering::Relaxed) })
     }
 
     /// Number of the file, the file, and the row in it.
@@ -52,25 +61,18 @@ impl ParquetSamples {
         Some((number, self.files.get(number)?, index - self.starts[number]))
     }
 
-    /// What `take` makes of the encoded picture of a row.
-    fn with_bytes<T>(
-        &self,
-        (number, file, row): (usize, &ParquetFile, usize),
-        take: impl FnOnce(Option<&ByteArray>) -> T,
-    ) -> Result<T, DatasetError> {
+    /// The encoded picture of a row, or where it lies; `None` where the row has none.
+    fn picture(&self, (number, file, row): (usize, &ParquetFile, usize)) -> Result<Option<Picture>, DatasetError> {
         let at_row = |reason: String| corrupt(file.path(), format!("row {row}: {reason}"));
         let position = file.position(row).map_err(at_row)?;
-        let key = (number, position.group, position.page);
-        // A picture shares memory with its page and is decoded without the cache being locked.
-        let picture = self.cache.with(
-            key,
-            || file.read_page(position),
-            |page| match page {
-                Ok(pictures) => Ok(pictures.get(position.row).cloned().flatten()),
-                Err(reason) => Err(reason.clone()),
-            },
-        );
-        Ok(take(picture.map_err(at_row)?.as_ref()))
+        let key = (self.id, number, position.group, position.page);
+        CACHE.with(key, || file.read_page(position), |page| page.get(position.row)).map_err(at_row)
+    }
+}
+
+impl Drop for ParquetSamples {
+    fn drop(&mut self) {
+        CACHE.forget(self.id);
     }
 }
 
@@ -88,23 +90,28 @@ impl Samples for ParquetSamples {
         let at = self.at(index);
         let at =
             at.ok_or_else(|| corrupt(Path::new("parquet files"), format!("asked for sample {index} of {total}")))?;
-        let decoded = self.with_bytes(at, |bytes| {
-            let bytes = bytes.filter(|bytes| !bytes.is_empty())?;
-            Some(picture::decode_bytes(bytes.data(), Path::new("")))
-        })?;
         let (_, file, row) = at;
-        match decoded {
-            Some(Ok(image)) => Ok(image),
-            Some(Err(source)) => Err(DatasetError::Image { path: file.path().join(format!("row {row}")), source }),
-            None => Err(corrupt(file.path(), format!("row {row} has no picture: its bytes are not in the file"))),
-        }
+        let read;
+        let picture = self.picture(at)?;
+        let bytes = match &picture {
+            Some(Picture::Bytes(bytes)) => bytes.data(),
+            Some(Picture::Place(start, length)) => {
+                read = read_part(file.path(), *start, *length).map_err(io_error(file.path()))?;
+                &read
+            }
+            None => {
+                let reason = format!("row {row} has no picture: its bytes are not in the file");
+                return Err(corrupt(file.path(), reason));
+            }
+        };
+        let decoded = picture::decode_bytes(bytes, Path::new(""));
+        decoded.map_err(|source| DatasetError::Image { path: file.path().join(format!("row {row}")), source })
     }
 
     fn has_image(&self, index: usize) -> bool {
         let Some(at) = self.at(index) else { return false };
         // A page that cannot be read is an error of `image`, and not a caption without a picture.
-        at.1.surely_has_image(at.2)
-            || self.with_bytes(at, |bytes| bytes.is_some_and(|it| !it.is_empty())).unwrap_or(true)
+        at.1.surely_has_image(at.2) || self.picture(at).map_or(true, |picture| picture.is_some())
     }
 
     fn caption(&self, index: usize) -> Option<&str> {

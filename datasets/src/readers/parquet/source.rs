@@ -6,6 +6,7 @@ use std::{
     io::{self, BufReader},
     panic::{self, AssertUnwindSafe},
     path::Path,
+    sync::{Mutex, PoisonError},
 };
 
 use bytes::Bytes;
@@ -28,18 +29,29 @@ pub(super) fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, 
 pub(super) struct Source {
     file: File,
     length: u64,
+    /// What was read, and where in the file it begins.
+    parts: Mutex<Vec<(u64, Bytes)>>,
 }
 
 impl Source {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let length = file.metadata()?.len();
-        Ok(Self { file, length })
+        Ok(Self { file, length, parts: Mutex::default() })
     }
 
     /// Bytes of the file.
     pub(super) fn length(&self) -> u64 {
         self.length
+    }
+
+    /// Where in the file `value` lies, if it is a part of what was read and not a copy that was unpacked.
+    pub(super) fn place_of(&self, value: &[u8]) -> Option<u64> {
+        let parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
+        parts.iter().find_map(|(start, part)| {
+            let before = value.as_ptr().addr().checked_sub(part.as_ptr().addr())?;
+            (before + value.len() <= part.len()).then_some(start + before as u64)
+        })
     }
 
     fn check(&self, start: u64, length: u64) -> ParquetResult<()> {
@@ -66,6 +78,8 @@ impl ChunkReader for Source {
 
     fn get_bytes(&self, start: u64, length: usize) -> ParquetResult<Bytes> {
         self.check(start, length as u64)?;
-        self.file.get_bytes(start, length)
+        let bytes = self.file.get_bytes(start, length)?;
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner).push((start, bytes.clone()));
+        Ok(bytes)
     }
 }

@@ -1,17 +1,13 @@
 //! The samples of several shards.
 
-use std::{
-    fs::File,
-    io::{self, Read, Seek, SeekFrom},
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use clf_core::data::{DatasetError, Samples};
 use image::DynamicImage;
 
 use super::{
     super::{
-        files::{corrupt, io_error},
+        files::{corrupt, io_error, read_part},
         picture,
         texts::Texts,
     },
@@ -75,15 +71,6 @@ impl TarSamples {
     }
 }
 
-fn read(path: &Path, place: Place) -> io::Result<Vec<u8>> {
-    // A file of one's own for each picture: threads do not share a position, and thousands of shards stay closed.
-    let mut file = File::open(path)?;
-    file.seek(SeekFrom::Start(place.start))?;
-    let mut bytes = vec![0; place.length as usize];
-    file.read_exact(&mut bytes)?;
-    Ok(bytes)
-}
-
 impl Samples for TarSamples {
     fn len(&self) -> usize {
         self.items.len()
@@ -102,7 +89,7 @@ impl Samples for TarSamples {
         let Some(place) = item.place else {
             return Err(corrupt(path, format!("sample {name} is a caption without a picture")));
         };
-        let bytes = read(path, place).map_err(io_error(path))?;
+        let bytes = read_part(path, place.start, place.length).map_err(io_error(path))?;
         let decoded = picture::decode_bytes(&bytes, Path::new(name));
         decoded.map_err(|source| DatasetError::Image { path: path.join(name), source })
     }
