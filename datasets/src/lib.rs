@@ -9,3 +9,4 @@ mod named;
 pub mod readers;
 
 pub use mini_dataset::MiniDataset;
+pub use named::{Counts, Descriptor, Reader, descriptor_text, descriptors};

@@ -79,7 +79,12 @@ impl MiniDataset {
 }
 
 fn info(name: &str, class_names: Vec<String>, templates: &[&str]) -> DatasetInfo {
-    DatasetInfo { name: name.to_owned(), class_names, templates: templates.iter().map(ToString::to_string).collect() }
+    DatasetInfo {
+        name: name.to_owned(),
+        class_names,
+        templates: templates.iter().map(ToString::to_string).collect(),
+        split_family: "mini".to_owned(),
+    }
 }
 
 impl Dataset for MiniDataset {

@@ -11,7 +11,7 @@ use std::{
 
 use clf_core::{
     data::{
-        Augment, Concat, DatasetError, HostBatch, Samples, Split, Subset, Transform, load_batch,
+        Augment, Concat, DataFolder, DatasetError, HostBatch, Samples, Split, Subset, Transform, load_batch,
         prepared::{self, Form, Made},
     },
     random::Key,
@@ -52,11 +52,14 @@ impl World {
     }
 
     fn unprepared(&self, split: Split) -> Arc<dyn Samples> {
-        open_unprepared("folder:set", self.folder.path(), &self.path("data")).unwrap().split(split).unwrap()
+        open_unprepared("folder:set", self.folder.path(), &DataFolder::new(self.path("data")))
+            .unwrap()
+            .split(split)
+            .unwrap()
     }
 
     fn open(&self, split: Split) -> Result<Arc<dyn Samples>, DatasetError> {
-        open_dataset("folder:set", self.folder.path(), &self.path("data")).unwrap().split(split)
+        open_dataset("folder:set", self.folder.path(), &DataFolder::new(self.path("data"))).unwrap().split(split)
     }
 
     fn file(&self, split: Split, form: Form) -> PathBuf {
@@ -186,13 +189,13 @@ fn real_pictures_are_prepared_to_the_last_bit() {
         fs::write(folder.path().join(format!("{set}.toml")), text).unwrap();
         let locator = format!("folder:{set}.toml");
         let (base, data) = (folder.path(), folder.path().join("data"));
-        let unprepared = open_unprepared(&locator, base, &data).unwrap().split(Split::Train).unwrap();
+        let unprepared = open_unprepared(&locator, base, &DataFolder::new(&data)).unwrap().split(Split::Train).unwrap();
         let indices: Vec<usize> = (0..unprepared.len()).step_by(3).collect();
         for form in [Form::Test(224), Form::Originals] {
             let path = prepared::file(&prepared::folder(&locator, base, &data), Split::Train, form);
             assert_eq!(prepared::prepare(&path, &*unprepared, form, |_| {}).unwrap(), Made::Now);
         }
-        let prepared = open_dataset(&locator, base, &data).unwrap().split(Split::Train).unwrap();
+        let prepared = open_dataset(&locator, base, &DataFolder::new(&data)).unwrap().split(Split::Train).unwrap();
         let select = |samples: &Arc<dyn Samples>| Subset::of_indices(samples.clone(), &indices);
         assert_same(&select(&prepared), &select(&unprepared), Transform::test(224));
         let train = Transform::train(224, Augment::RandomResizedCrop, Key::default());

@@ -12,8 +12,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clf_core::data::{Dataset, Samples, Split};
-use clf_core::registry::open_dataset;
+use clf_core::{
+    data::{DataFolder, Dataset, Samples, Split},
+    registry::open_dataset,
+};
 use clf_datasets::readers::{Captions, Cifar, Folder, FolderConfig, Idx, InfoOverrides};
 
 /// The folder of real data; without it a line that cannot be overlooked.
@@ -28,6 +30,11 @@ fn real(test: &str) -> Option<PathBuf> {
     let written = std::io::stderr().write_all(line.as_bytes());
     assert!(written.is_ok());
     None
+}
+
+/// The data folder whose datasets have fewer images than were published.
+fn partial(real: &Path) -> DataFolder {
+    DataFolder { partial: true, ..DataFolder::new(real) }
 }
 
 /// Opens the dataset `folder` as the fixture `name` describes it.
@@ -95,7 +102,7 @@ fn mnist_is_read_whole() {
     let Some(real) = real("mnist_is_read_whole") else {
         return;
     };
-    let data = open_dataset("idx:mnist", &real, &real).unwrap();
+    let data = open_dataset("idx:mnist", &real, &partial(&real)).unwrap();
     assert_eq!(data.info().name, "mnist");
     assert_eq!(data.info().class_names, listed_names(&real, "mnist"));
     assert_eq!(labels(&*data, Split::Train)[..8], [5, 0, 4, 1, 9, 2, 1, 3]);
@@ -145,7 +152,7 @@ fn both_versions_of_cifar_hold_the_same() {
                 assert!(binary.image(index).unwrap() == python.image(index).unwrap());
             }
         }
-        let found = open_dataset(&format!("cifar:{set}"), &real, &real).unwrap();
+        let found = open_dataset(&format!("cifar:{set}"), &real, &partial(&real)).unwrap();
         assert_eq!(found.info(), binary.info());
     }
 }
@@ -175,12 +182,50 @@ fn named_datasets_are_found_under_the_data_folder() {
     let Some(real) = real("named_datasets_are_found_under_the_data_folder") else {
         return;
     };
-    let data = open_dataset("cifar100", &real, &real).unwrap();
+    let data = open_dataset("cifar100", &real, &partial(&real)).unwrap();
     let on_disk: Vec<_> = listed_names(&real, "cifar-100").iter().map(|name| name.replace('_', " ")).collect();
     assert_eq!(data.info().class_names, on_disk);
     assert_eq!(decode_all(&*data), (1_500, 500));
-    let captions = open_dataset("conceptual-captions", &real, &real).unwrap();
+    let captions = open_dataset("conceptual-captions", &real, &partial(&real)).unwrap();
     assert_eq!(captions.split(Split::Train).unwrap().len(), 15_833);
+}
+
+#[test]
+fn the_named_datasets_read_the_published_formats() {
+    let Some(real) = real("the_named_datasets_read_the_published_formats") else {
+        return;
+    };
+    let expected = [
+        ("caltech101", (646, 162), "reference-80-20, partial copy"),
+        ("cifar10", (1000, 300), "official, partial copy"),
+        ("dtd", (80, 40), "official, partial copy"),
+        ("flowers102", (160, 128), "official, partial copy"),
+        ("food101", (140, 60), "official, partial copy"),
+        ("mnist", (60_000, 10_000), "official"),
+        ("oxford-pets", (66, 30), "official, partial copy"),
+        ("stanford-cars", (264, 0), "official, partial copy"),
+        ("tiny-imagenet", (2400, 600), "official, partial copy"),
+    ];
+    for (name, images, split_family) in expected {
+        let data = open_dataset(name, &real, &partial(&real)).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!((decode_all(&*data), &*data.info().split_family), (images, split_family), "{name}");
+        assert_eq!(data.info().name, name);
+    }
+}
+
+#[test]
+fn a_copy_with_fewer_images_than_published_is_refused_with_both_numbers() {
+    let Some(real) = real("a_copy_with_fewer_images_than_published_is_refused_with_both_numbers") else {
+        return;
+    };
+    for (name, found, published) in
+        [("dtd", "80 train", "1880"), ("flowers102", "160 train", "1020"), ("tiny-imagenet", "2400 train", "100000")]
+    {
+        let error = open_dataset(name, &real, &DataFolder::new(&real)).err().unwrap().to_string();
+        for part in [name, found, published, "--partial-data", "clf data fetch"] {
+            assert!(error.contains(part), "{error}");
+        }
+    }
 }
 
 #[test]
@@ -238,7 +283,7 @@ fn small_food_101_is_divided_by_fraction() {
     assert_eq!(data.info().class_names, listed_names(&real, "food101-64px"));
     assert_eq!(decode_all(&data), (101 * 15, 101 * 5));
     assert_eq!(per_class(&data, Split::Test), (5, 5));
-    let plain = open_dataset("folder:food101-64px/images", &real, &real).unwrap();
+    let plain = open_dataset("folder:food101-64px/images", &real, &partial(&real)).unwrap();
     assert_eq!(plain.info().class_names, data.info().class_names);
     assert_eq!(plain.split(Split::Train).unwrap().len(), 2_020);
     assert!(plain.split(Split::Test).is_err());
@@ -302,11 +347,35 @@ fn cars_follow_a_numbered_list() {
 }
 
 #[test]
+fn cars_take_labels_from_their_matlab_files() {
+    let Some(real) = real("cars_take_labels_from_their_matlab_files") else {
+        return;
+    };
+    let data = open_dataset("cars:stanford_cars", &real, &partial(&real)).unwrap();
+    let mut names: Vec<_> = named(&real, "stanford_cars").into_iter().collect();
+    names.sort_by_key(|(label, _)| label.parse::<usize>().unwrap_or(0));
+    let names: Vec<_> = names.into_iter().map(|(_, name)| name).collect();
+    assert_eq!(data.info().class_names, names);
+    assert!(data.split(Split::Test).is_err());
+    assert_eq!(decode_all(&*data), (22 * 12, 0));
+    // The list of the copy says the same as the annotations.
+    let list = read(&real.join("stanford_cars/SUBSET.tsv"));
+    let listed: BTreeMap<&str, &str> =
+        list.lines().filter_map(|line| Some((line.split('\t').next()?, line.split('\t').nth(2)?))).collect();
+    let train = data.split(Split::Train).unwrap();
+    assert_eq!(listed.len(), train.len());
+    for index in 0..train.len() {
+        let file = train.source(index).and_then(Path::file_name).and_then(|name| name.to_str()).unwrap();
+        assert_eq!(listed[file], names[train.label(index).unwrap()], "{file}");
+    }
+}
+
+#[test]
 fn flowers_take_labels_from_their_matlab_files() {
     let Some(real) = real("flowers_take_labels_from_their_matlab_files") else {
         return;
     };
-    let data = open_dataset("flowers:flowers102", &real, &real).unwrap();
+    let data = open_dataset("flowers:flowers102", &real, &partial(&real)).unwrap();
     let mut names: Vec<_> = named(&real, "flowers102").into_iter().collect();
     names.sort_by_key(|(label, _)| label.parse::<usize>().unwrap_or(0));
     let names: Vec<_> = names.into_iter().map(|(_, name)| name).collect();
@@ -334,7 +403,7 @@ fn coco_has_a_sample_for_every_caption() {
     let Some(real) = real("coco_has_a_sample_for_every_caption") else {
         return;
     };
-    let data = open_dataset("captions:coco-mini", &real, &real).unwrap();
+    let data = open_dataset("captions:coco-mini", &real, &partial(&real)).unwrap();
     let samples = data.split(Split::Train).unwrap();
     assert_eq!(decode(&*samples, 0), 300);
     let first = "An airport filled with large passenger jets parked next to each other.";

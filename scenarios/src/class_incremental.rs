@@ -49,11 +49,15 @@ impl ClassIncremental {
                 test: Arc::new(Subset::of_classes(test.clone(), classes)),
                 order: BatchOrder::Shuffled,
                 reference_order: BatchOrder::Shuffled,
+                split_family: dataset.info().split_family.clone(),
+                augment_once: false,
                 settings: TaskSettings::default(),
             }
         };
         let increments = increments(&place, order.len(), *initial, *increment)?;
-        let tasks = increments.into_iter().enumerate().map(|(id, range)| task(&order[range], id)).collect();
+        let mut tasks: Vec<Task> =
+            increments.into_iter().enumerate().map(|(id, range)| task(&order[range], id)).collect();
+        tasks.iter_mut().for_each(|task| location.limits.apply(task));
         Ok(Self { name, tasks, reference })
     }
 }
@@ -109,6 +113,10 @@ impl Scenario for ClassIncremental {
             0 => Some(0..self.tasks.len()),
             _ => (task < learned).then_some(0..learned),
         }
+    }
+
+    fn other_candidates(&self, learned: usize, task: usize) -> Option<Range<usize>> {
+        self.candidates(learned, task).map(|_| task..task + 1)
     }
 }
 

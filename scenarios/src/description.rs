@@ -3,6 +3,8 @@ use std::collections::BTreeMap;
 use clf_core::task::TaskSettings;
 use serde::Deserialize;
 
+use crate::limits::Shots;
+
 /// A scenario as TOML.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "Keys")]
@@ -27,7 +29,12 @@ pub struct Description {
 #[derive(Debug, Clone)]
 pub enum Procedure {
     /// Multi-domain task-incremental: every task has its own dataset, and its classes are known at test time.
-    Mtil(Vec<TaskDescription>),
+    Mtil {
+        /// The tasks in order.
+        tasks: Vec<TaskDescription>,
+        /// Few-shot learning: how many training images of a class there are.
+        shots: Option<Shots>,
+    },
     /// Class-incremental: one dataset, cut by class; all classes seen so far compete at test time.
     ClassIncremental(Increments),
 }
@@ -65,6 +72,7 @@ struct Keys {
     model: Option<String>,
     procedure: ProcedureName,
     tasks: Option<Vec<TaskDescription>>,
+    few_shot: Option<Shots>,
     dataset: Option<String>,
     initial_increment: Option<usize>,
     increment: Option<usize>,
@@ -100,11 +108,13 @@ impl TryFrom<Keys> for Description {
                 let tasks = keys.tasks.ok_or_else(|| needs("tasks"))?;
                 match tasks.iter().find(|task| task.steps.is_some() && task.epochs.is_some()) {
                     Some(task) => return Err(format!("task {:?} has both steps and epochs", task.dataset)),
-                    None => Procedure::Mtil(tasks),
+                    None => Procedure::Mtil { tasks, shots: keys.few_shot },
                 }
             }
-            ProcedureName::ClassIncremental if keys.tasks.is_some() => {
-                return Err("the procedure class-incremental makes its tasks itself; remove `tasks`".to_owned());
+            ProcedureName::ClassIncremental if keys.tasks.is_some() || keys.few_shot.is_some() => {
+                return Err(
+                    "the procedure class-incremental makes its tasks itself; remove `tasks` and `few-shot`".to_owned()
+                );
             }
             ProcedureName::ClassIncremental => Procedure::ClassIncremental(Increments {
                 dataset: keys.dataset.ok_or_else(|| needs("dataset"))?,
@@ -166,7 +176,7 @@ mod tests {
             "summary = 'x'\nprocedure = 'mtil'\n[[tasks]]\ndataset = 'a'\nlr = 1e-3\n[[tasks]]\ndataset = 'folder:b'\n",
         )
         .unwrap();
-        assert!(matches!(mtil.procedure, Procedure::Mtil(tasks) if tasks[0].lr == Some(1e-3)));
+        assert!(matches!(mtil.procedure, Procedure::Mtil { tasks, .. } if tasks[0].lr == Some(1e-3)));
         let cil: Description = toml::from_str(
             "summary = 'x'\nprocedure = 'class-incremental'\ndataset = 'a'\ninitial-increment = 4\nincrement = 2\n",
         )

@@ -5,6 +5,7 @@
 
 mod class_incremental;
 mod description;
+mod limits;
 mod mtil;
 mod named;
 mod open;
@@ -12,5 +13,6 @@ mod reference;
 
 pub use class_incremental::ClassIncremental;
 pub use description::{Description, Increments, Procedure, ReferenceDescription, TaskDescription};
+pub use limits::{Limits, Shots};
 pub use mtil::Mtil;
 pub use open::ScenarioFile;

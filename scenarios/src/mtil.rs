@@ -8,11 +8,12 @@ use clf_core::{
 
 use crate::{
     description::TaskDescription,
+    limits::Shots,
     open::{Location, check_templates, prompts},
 };
 
 /// Multi-domain task-incremental learning (Zheng et al. 2023, section 4.1): one dataset a task, all test sets scored
-/// after every task, each over its own classes.
+/// after every task, each over its own classes; beside that over the classes of all tasks (X-TAIL, Xu et al. 2024).
 pub struct Mtil {
     name: String,
     tasks: Vec<Task>,
@@ -23,13 +24,20 @@ impl Mtil {
     pub(crate) fn open(
         name: String,
         tasks: &[TaskDescription],
+        shots: Option<Shots>,
         reference: Option<Reference>,
         location: &Location,
     ) -> Result<Self, Error> {
         if tasks.is_empty() {
             return Err(Error::config(format!("scenario {name}"), "there are no tasks"));
         }
-        let tasks = tasks.iter().map(|task| open_task(task, location)).collect::<Result<Vec<_>, _>>()?;
+        let mut tasks = tasks.iter().map(|task| open_task(task, location)).collect::<Result<Vec<_>, _>>()?;
+        for (id, task) in tasks.iter_mut().enumerate() {
+            if let Some(shots) = shots {
+                shots.apply(id, task);
+            }
+            location.limits.apply(task);
+        }
         for (i, task) in tasks.iter().enumerate() {
             if tasks[..i].iter().any(|earlier| earlier.name == task.name) {
                 let reason = format!("two tasks are called {:?}; give one of them another name", task.name);
@@ -56,6 +64,8 @@ fn open_task(description: &TaskDescription, location: &Location) -> Result<Task,
         test,
         order: BatchOrder::Shuffled,
         reference_order: BatchOrder::Shuffled,
+        split_family: info.split_family.clone(),
+        augment_once: false,
         settings: description.settings(),
     })
 }
@@ -79,5 +89,9 @@ impl Scenario for Mtil {
 
     fn candidates(&self, _learned: usize, task: usize) -> Option<Range<usize>> {
         Some(task..task + 1)
+    }
+
+    fn other_candidates(&self, _learned: usize, _task: usize) -> Option<Range<usize>> {
+        Some(0..self.tasks.len())
     }
 }

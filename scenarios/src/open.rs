@@ -6,7 +6,7 @@ use std::{
 
 use clf_core::{
     Capabilities, Error, Scenario, ScenarioHead,
-    data::Dataset,
+    data::{DataFolder, Dataset},
     registry::{self, ScenarioEntry},
     task::Prompt,
 };
@@ -14,6 +14,7 @@ use clf_core::{
 use crate::{
     class_incremental::ClassIncremental,
     description::{Description, Procedure},
+    limits::Limits,
     mtil::Mtil,
     reference::open_reference,
 };
@@ -21,15 +22,17 @@ use crate::{
 /// Where the data of a scenario is looked for.
 #[derive(Debug, Clone)]
 pub(crate) struct Location {
-    /// Root of all named datasets.
-    pub data_root: PathBuf,
+    /// Where named datasets are.
+    pub data: DataFolder,
     /// Start of relative paths in locators.
     pub base: PathBuf,
+    /// How much of the data is used.
+    pub limits: Limits,
 }
 
 impl Location {
     pub(crate) fn open(&self, locator: &str) -> Result<Arc<dyn Dataset>, Error> {
-        registry::open_dataset(locator, &self.base, &self.data_root)
+        registry::open_dataset(locator, &self.base, &self.data)
     }
 }
 
@@ -38,6 +41,7 @@ pub struct ScenarioFile {
     head: ScenarioHead,
     description: Description,
     base: PathBuf,
+    limits: Limits,
 }
 
 impl ScenarioFile {
@@ -67,11 +71,11 @@ impl ScenarioFile {
             settings.insert(key.to_owned(), toml::Value::Table(std::mem::take(table)));
         }
         let procedure = match description.procedure {
-            Procedure::Mtil(_) => "mtil",
+            Procedure::Mtil { .. } => "mtil",
             Procedure::ClassIncremental(_) => "class-incremental",
         };
         let head = ScenarioHead { name: id, procedure: procedure.to_owned(), settings, ..ScenarioHead::default() };
-        Ok(Self { head, description, base }.with_reference(None, None))
+        Ok(Self { head, description, base, limits: Limits::default() }.with_reference(None, None))
     }
 
     /// Replaces reference images or texts; relative paths start at the working folder.
@@ -91,6 +95,14 @@ impl ScenarioFile {
         self
     }
 
+    /// Uses a part of the data only; the name of the scenario says so from then on.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.head.name += &limits.suffix();
+        self.limits = limits;
+        self
+    }
+
     /// The model that the scenario is meant for.
     pub fn model(&self) -> Option<&str> {
         self.description.model.as_deref()
@@ -106,12 +118,12 @@ impl ScenarioFile {
     /// # Errors
     ///
     /// When data is missing or damaged, or does not fit the scenario.
-    pub fn open(&self, data_root: &Path, needs: Capabilities) -> Result<Box<dyn Scenario>, Error> {
-        let location = Location { data_root: data_root.to_owned(), base: self.base.clone() };
+    pub fn open(&self, data: &DataFolder, needs: Capabilities) -> Result<Box<dyn Scenario>, Error> {
+        let location = Location { data: data.clone(), base: self.base.clone(), limits: self.limits };
         let name = self.head.name.clone();
         let reference = open_reference(self.description.reference.as_ref(), needs, &location)?;
         Ok(match &self.description.procedure {
-            Procedure::Mtil(tasks) => Box::new(Mtil::open(name, tasks, reference, &location)?),
+            Procedure::Mtil { tasks, shots } => Box::new(Mtil::open(name, tasks, *shots, reference, &location)?),
             Procedure::ClassIncremental(increments) => {
                 Box::new(ClassIncremental::open(name, increments, reference, &location)?)
             }

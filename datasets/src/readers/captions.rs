@@ -1,6 +1,7 @@
 //! Images with captions, or captions alone, without classes.
 
 mod coco;
+pub mod gather;
 mod samples;
 mod table;
 
@@ -9,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use clf_core::data::{DatasetError, DatasetInfo, Samples};
+use clf_core::data::{AS_FOUND, DatasetError, DatasetInfo, Samples};
 
 use self::samples::CaptionSamples;
 use super::{
@@ -20,11 +21,13 @@ use super::{
 
 /// A set of captions, with or without their images; one sample a caption, no labels, no classes.
 ///
-/// Two formats are read, told apart by the ending of the file:
+/// Three formats are read, told apart by the ending of the file:
 ///
 /// - `.tsv`, as of Conceptual Captions: `caption TAB url` or `caption TAB url TAB image` a line, no header. The third column
 ///   is the path of the local copy, relative to the table; a line without one has a caption but no image, and asking for
 ///   it is an error.
+/// - `_output.csv`, as of the ZSCL reference code: in spite of its name `title TAB filepath` a line, below that header; the
+///   paths are relative to the file. Beside a table of the same name it stands for that: it has the rows with an image.
 /// - `.json`, as of COCO (`captions_train2017.json`): an image with five captions makes five samples, in the order of
 ///   the annotations. The images lie in the folder that the file is named after (`train2017`), beside or above it, or in
 ///   `images` there.
@@ -50,7 +53,12 @@ impl Captions {
             (false, Some(stem)) => stem.to_string_lossy().into_owned(),
             _ => display_name(path),
         };
-        let info = DatasetInfo { name, class_names: Vec::new(), templates: vec![DEFAULT_TEMPLATE.to_owned()] };
+        let info = DatasetInfo {
+            name,
+            class_names: Vec::new(),
+            templates: vec![DEFAULT_TEMPLATE.to_owned()],
+            split_family: AS_FOUND.to_owned(),
+        };
         let open = |file: Option<PathBuf>| file.map(|file| read(&file)).transpose();
         let splits = Splits::new(info, open(train)?, open(test)?)
             .with_hint("caption sets are for learning or for reference; score on a set with classes");
@@ -86,7 +94,8 @@ fn find(path: &Path) -> Result<(Option<PathBuf>, Option<PathBuf>), DatasetError>
     }
     files.retain(|file| {
         let name = name_bytes(file);
-        name.ends_with(b".tsv") || name.starts_with(b"captions_") && is_json(file)
+        let is_table = name.ends_with(b".tsv") && !gather::index_of(file).is_file();
+        is_table || name.ends_with(gather::INDEX_ENDING) || name.starts_with(b"captions_") && is_json(file)
     });
     match files.as_slice() {
         [] => Err(missing("table or JSON of captions", path, HINT)),

@@ -49,10 +49,14 @@ impl Flowers {
         let read = |ids: &[usize]| ids.iter().map(label).collect::<Result<Vec<_>, _>>();
         let (train, test) = (read(&ids.trnid)?, read(&ids.tstid)?);
         let all = train.iter().chain(&test).map(|&(_, label)| label);
-        let classes: Vec<_> = all.collect::<BTreeSet<_>>().into_iter().collect();
-        let names = match &overrides.class_names {
-            Some(names) => names.clone(),
-            None => read_names(&root, &classes)?,
+        // Given names are those of all classes, whether or not they have pictures here.
+        let (classes, names) = match &overrides.class_names {
+            Some(names) => ((1..=names.len().max(all.max().unwrap_or(0))).collect(), names.clone()),
+            None => {
+                let classes: Vec<_> = all.collect::<BTreeSet<_>>().into_iter().collect();
+                let names = read_names(&root, &classes)?;
+                (classes, names)
+            }
         };
         let max_label = classes.len().saturating_sub(1);
         let info = overrides.into_info(&root, "flowers102".to_owned(), names, max_label)?;

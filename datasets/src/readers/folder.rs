@@ -4,6 +4,7 @@ mod classes;
 mod config;
 mod hold_out;
 mod list;
+mod permuted;
 mod scan;
 mod sources;
 
@@ -22,7 +23,7 @@ use super::{
     splits::{Splits, dataset_by_splits},
 };
 
-pub use config::{ClassFrom, ClassNames, FolderConfig, List};
+pub use config::{ClassFrom, ClassNames, FolderConfig, List, OneOrMore, OtherClasses, PermutedSplit};
 
 /// Picture files sorted into classes.
 ///
@@ -80,6 +81,7 @@ impl Folder {
             name: config.name.clone().unwrap_or_else(|| display_name(root)),
             class_names: classes.into_names(),
             templates: templates_or_default(config.templates.clone(), root)?,
+            split_family: config.split_family(),
         };
         let hint = "set test-list, test-images or test-fraction in a dataset.toml, or add a folder test";
         Ok(Self { splits: Splits::new(info, Some(train), test).with_hint(hint) })

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use clf_core::data::{DatasetError, DatasetInfo};
+use clf_core::data::{AS_FOUND, DatasetError, DatasetInfo};
 use serde::Deserialize;
 
 use super::files::{corrupt, locate, read_toml};
@@ -72,6 +72,7 @@ impl InfoOverrides {
             name: self.name.unwrap_or(name),
             class_names,
             templates: templates_or_default(self.templates, source)?,
+            split_family: AS_FOUND.to_owned(),
         })
     }
 }

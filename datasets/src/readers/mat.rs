@@ -1,192 +1,171 @@
-//! A reader for the vectors of whole numbers in a MATLAB file of version 5.
+//! A reader for MATLAB files of version 5: vectors of counts, arrays of structs, cells of text.
 //!
-//! The file is a header of 128 bytes and elements: a type, a length, the content, padded to eight bytes. An element may be
-//! compressed; a matrix holds elements for its flags, its dimensions, its name and its values.
+//! The crates for this format either know numbers alone or panic where a file is damaged.
 
-use std::{io::Read, path::Path};
+mod element;
+#[cfg(test)]
+pub(super) mod sample;
+mod value;
+
+use std::path::{Path, PathBuf};
 
 use clf_core::data::DatasetError;
-use flate2::read::ZlibDecoder;
 
+use self::{
+    element::find,
+    value::{Value, whole},
+};
 use super::files::{corrupt, read_bytes};
-
-/// Largest unpacked element that is read.
-const MAX_BYTES: u64 = 64 << 20;
-const HEADER: usize = 128;
-const COMPRESSED: u32 = 15;
-const MATRIX: u32 = 14;
 
 /// The values of the matrix `name` in the file `path`, column by column.
 pub(super) fn read_vector(path: &Path, name: &str) -> Result<Vec<usize>, DatasetError> {
+    let not_counts = || corrupt(path, format!("matrix {name:?} is not made of counts"));
+    match read(path, name)? {
+        Value::Numbers(values) => values.into_iter().map(whole).collect::<Option<_>>().ok_or_else(not_counts),
+        _ => Err(not_counts()),
+    }
+}
+
+/// The texts of the cell array `name` in the file `path`, column by column.
+pub(super) fn read_cell_strings(path: &Path, name: &str) -> Result<Vec<String>, DatasetError> {
+    let Value::Cells(cells) = read(path, name)? else {
+        return Err(corrupt(path, format!("{name:?} is not a cell array")));
+    };
+    let text = |(number, cell)| match cell {
+        Value::Text(text) => Ok(text),
+        other => Err(corrupt(path, format!("cell {number} of {name:?} is {}, expected a text", other.kind()))),
+    };
+    (1..).zip(cells).map(text).collect()
+}
+
+/// The array of structs `name` in the file `path`.
+pub(super) fn read_struct_array(path: &Path, name: &str) -> Result<StructArray, DatasetError> {
+    let Value::Structs { fields, values } = read(path, name)? else {
+        return Err(corrupt(path, format!("{name:?} is not an array of structs")));
+    };
+    Ok(StructArray { path: path.to_path_buf(), name: name.to_owned(), fields, values })
+}
+
+fn read(path: &Path, name: &str) -> Result<Value, DatasetError> {
     let bytes = read_bytes(path, "MATLAB file", "fetch it from the dataset's page")?;
-    find(&bytes, name).map_err(|reason| corrupt(path, reason))
+    find(&bytes, name, |array| Value::of(&array)).map_err(|reason| corrupt(path, reason))
 }
 
-fn find(bytes: &[u8], name: &str) -> Result<Vec<usize>, String> {
-    if bytes.get(HEADER - 2..HEADER) != Some(b"IM") {
-        return Err("it is not a little-endian MATLAB file of version 5".to_owned());
+/// Rows that have the same fields.
+pub(super) struct StructArray {
+    path: PathBuf,
+    name: String,
+    fields: Vec<String>,
+    /// Row by row, the fields of a row in order.
+    values: Vec<Value>,
+}
+
+impl StructArray {
+    /// Number of rows.
+    pub(super) fn len(&self) -> usize {
+        self.values.len() / self.fields.len().max(1)
     }
-    let mut rest = &bytes[HEADER..];
-    while !rest.is_empty() {
-        let (kind, content) = next_element(&mut rest)?;
-        let unpacked;
-        let (kind, content) = if kind == COMPRESSED {
-            unpacked = unpack(content)?;
-            next_element(&mut unpacked.as_slice())?
-        } else {
-            (kind, content)
-        };
-        if kind == MATRIX
-            && let Some(values) = matrix(content, name)?
-        {
-            return Ok(values);
+
+    /// The whole number in `field` of a row, counted from zero.
+    ///
+    /// # Errors
+    ///
+    /// [`DatasetError::Corrupt`] with file, row and field when there is none.
+    pub(super) fn count(&self, row: usize, field: &str) -> Result<usize, DatasetError> {
+        match self.value(row, field)? {
+            Value::Numbers(values) if values.len() == 1 => whole(values[0]),
+            _ => None,
+        }
+        .ok_or_else(|| self.unexpected(row, field, "a whole number"))
+    }
+
+    /// The text in `field` of a row, counted from zero.
+    ///
+    /// # Errors
+    ///
+    /// As [`StructArray::count`].
+    pub(super) fn text(&self, row: usize, field: &str) -> Result<&str, DatasetError> {
+        match self.value(row, field)? {
+            Value::Text(text) => Ok(text),
+            _ => Err(self.unexpected(row, field, "a text")),
         }
     }
-    Err(format!("it has no matrix {name:?}"))
-}
 
-fn unpack(content: &[u8]) -> Result<Vec<u8>, String> {
-    let mut unpacked = Vec::new();
-    let read = ZlibDecoder::new(content).take(MAX_BYTES).read_to_end(&mut unpacked);
-    read.map_err(|error| error.to_string())?;
-    Ok(unpacked)
-}
-
-/// The values of a matrix if it has that name.
-fn matrix(mut content: &[u8], name: &str) -> Result<Option<Vec<usize>>, String> {
-    let _flags = next_element(&mut content)?;
-    let _dimensions = next_element(&mut content)?;
-    let (_, found) = next_element(&mut content)?;
-    if found != name.as_bytes() {
-        return Ok(None);
-    }
-    let (kind, values) = next_element(&mut content)?;
-    let values: Option<Vec<usize>> = match kind {
-        2 => values.iter().map(|&value| Some(usize::from(value))).collect(),
-        4 => numbers(values, |bytes| Some(usize::from(u16::from_le_bytes(bytes)))),
-        5 => numbers(values, |bytes| usize::try_from(i32::from_le_bytes(bytes)).ok()),
-        6 => numbers(values, |bytes| usize::try_from(u32::from_le_bytes(bytes)).ok()),
-        9 => numbers(values, |bytes| whole(f64::from_le_bytes(bytes))),
-        _ => None,
-    };
-    let values = values.ok_or_else(|| format!("matrix {name:?} is not made of counts"))?;
-    Ok(Some(values))
-}
-
-fn numbers<const N: usize>(values: &[u8], number: impl Fn([u8; N]) -> Option<usize>) -> Option<Vec<usize>> {
-    let (values, rest) = values.as_chunks::<N>();
-    let values = values.iter().map(|&value| number(value));
-    if rest.is_empty() { values.collect() } else { None }
-}
-
-fn whole(value: f64) -> Option<usize> {
-    let fits = value >= 0.0 && value <= f64::from(u32::MAX) && value.fract() == 0.0;
-    fits.then_some(value as usize)
-}
-
-/// Takes the first element off `rest`: its type and its content.
-fn next_element<'a>(rest: &mut &'a [u8]) -> Result<(u32, &'a [u8]), String> {
-    let cut_off = || "it ends inside an element".to_owned();
-    let word = |at: usize| {
-        let bytes = rest.get(at..at + 4).and_then(<[u8]>::first_chunk::<4>);
-        bytes.copied().map(u32::from_le_bytes).ok_or_else(cut_off)
-    };
-    let tag = word(0)?;
-    // A small element has its length in the upper half of its type and its content in the same eight bytes.
-    let (kind, length, start) = match tag >> 16 {
-        0 => (tag, word(4)? as usize, 8_usize),
-        small => (tag & 0xffff, small as usize, 4),
-    };
-    let end = start.checked_add(length).ok_or_else(cut_off)?;
-    let content = rest.get(start..end).ok_or_else(cut_off)?;
-    // Compressed elements are not padded.
-    let padded = if kind == COMPRESSED { end } else { end.next_multiple_of(8) };
-    *rest = rest.get(padded..).unwrap_or_default();
-    Ok((kind, content))
-}
-
-#[cfg(test)]
-pub(super) mod sample {
-    //! Small MATLAB files, for tests.
-
-    use std::io::Write;
-
-    use flate2::{Compression, write::ZlibEncoder};
-
-    fn element(kind: u32, content: &[u8]) -> Vec<u8> {
-        let mut bytes = [kind.to_le_bytes(), (content.len() as u32).to_le_bytes()].concat();
-        bytes.extend(content);
-        bytes.resize(bytes.len().next_multiple_of(8), 0);
-        bytes
+    fn value(&self, row: usize, field: &str) -> Result<&Value, DatasetError> {
+        let column = self.fields.iter().position(|known| known == field).ok_or_else(|| {
+            let known = self.fields.join(", ");
+            corrupt(&self.path, format!("{:?} has no field {field:?}, only {known}", self.name))
+        })?;
+        let value = row.checked_mul(self.fields.len()).and_then(|start| self.values.get(start + column));
+        value.ok_or_else(|| corrupt(&self.path, format!("asked for row {row} of {} of {:?}", self.len(), self.name)))
     }
 
-    /// A file with one compressed matrix of 16-bit numbers for each name.
-    pub(in crate::readers) fn file(matrices: &[(&str, &[u16])]) -> Vec<u8> {
-        let mut bytes = vec![b' '; 124];
-        bytes.extend(b"\x00\x01IM");
-        for (name, values) in matrices {
-            let values: Vec<u8> = values.iter().flat_map(|it| it.to_le_bytes()).collect();
-            let mut small_name = (((name.len() as u32) << 16) | 1).to_le_bytes().to_vec();
-            small_name.extend(name.as_bytes());
-            small_name.resize(8, 0);
-            let name = match name.len() {
-                ..=4 => small_name,
-                _ => element(1, name.as_bytes()),
-            };
-            let parts = [element(6, &[0; 8]), element(5, &[0; 8]), name, element(4, &values)];
-            let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
-            encoder.write_all(&element(14, &parts.concat())).unwrap();
-            let packed = encoder.finish().unwrap();
-            bytes.extend(15u32.to_le_bytes());
-            bytes.extend((packed.len() as u32).to_le_bytes());
-            bytes.extend(packed);
-        }
-        bytes
+    fn unexpected(&self, row: usize, field: &str, expected: &str) -> DatasetError {
+        let found = self.value(row, field).map_or("missing", Value::kind);
+        let reason = format!("{field:?} of row {} of {:?} is {found}, expected {expected}", row + 1, self.name);
+        corrupt(&self.path, reason)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use std::fs;
 
-    use super::*;
+    use super::{sample::Item, *};
 
-    fn two() -> Vec<u8> {
-        sample::file(&[("ids", &[3, 700]), ("longer name", &[1, 2, 3])])
+    fn written(items: &[(&str, Item)]) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("toy.mat");
+        fs::write(&path, sample::variables(items)).unwrap();
+        (dir, path)
+    }
+
+    fn rows(last: Item) -> Item {
+        let row = |number, text: &str| vec![Item::Numbers(vec![number]), Item::Text(text.to_owned())];
+        Item::Structs(vec!["class", "fname"], vec![row(7, "a.jpg"), vec![last, Item::Text("é.jpg".to_owned())]])
     }
 
     #[test]
-    fn a_matrix_is_found_by_its_name() {
-        assert_eq!(find(&two(), "ids"), Ok(vec![3, 700]));
-        assert_eq!(find(&two(), "longer name"), Ok(vec![1, 2, 3]));
-        assert!(find(&two(), "other").unwrap_err().contains("other"));
+    fn a_vector_is_found_by_its_name() {
+        let numbers = |values: &[u16]| Item::Numbers(values.to_vec());
+        let (_dir, path) = written(&[("ids", numbers(&[3, 700])), ("longer name", numbers(&[1, 2, 3]))]);
+        assert_eq!(read_vector(&path, "ids").unwrap(), [3, 700]);
+        assert_eq!(read_vector(&path, "longer name").unwrap(), [1, 2, 3]);
+        let error = read_vector(&path, "other").unwrap_err().to_string();
+        assert!(error.contains("toy.mat") && error.contains("other"), "{error}");
     }
 
     #[test]
-    fn every_truncation_is_an_error() {
-        let bytes = two();
-        for length in 0..bytes.len() {
-            assert!(find(&bytes[..length], "longer name").is_err(), "{length}");
-        }
+    fn rows_of_structs_have_numbers_and_texts() {
+        let (_dir, path) = written(&[("annotations", rows(Item::Numbers(vec![300])))]);
+        let read = read_struct_array(&path, "annotations").unwrap();
+        assert_eq!((read.len(), read.count(0, "class").unwrap(), read.count(1, "class").unwrap()), (2, 7, 300));
+        assert_eq!((read.text(0, "fname").unwrap(), read.text(1, "fname").unwrap()), ("a.jpg", "é.jpg"));
+        assert!(read.text(2, "fname").is_err() && read.text(usize::MAX, "fname").is_err());
     }
 
     #[test]
-    fn only_whole_numbers_are_counts() {
-        assert_eq!(whole(12.0), Some(12));
-        for bad in [-1.0, 0.5, f64::NAN, f64::INFINITY, 1e300] {
-            assert_eq!(whole(bad), None);
-        }
+    fn what_a_struct_lacks_is_named_with_row_and_field() {
+        let (_dir, path) = written(&[("annotations", rows(Item::Numbers(vec![])))]);
+        let read = read_struct_array(&path, "annotations").unwrap();
+        let error = read.count(1, "class").unwrap_err().to_string();
+        assert!(error.contains("toy.mat") && error.contains("\"class\" of row 2"), "{error}");
+        let error = read.text(0, "bbox").unwrap_err().to_string();
+        assert!(error.contains("no field \"bbox\", only class, fname"), "{error}");
+        assert!(read.text(0, "class").unwrap_err().to_string().contains("expected a text"));
     }
 
-    proptest! {
-        #[test]
-        fn damaged_files_never_panic(changes in prop::collection::vec((0usize..400, any::<u8>()), 1..5)) {
-            let mut bytes = two();
-            for (at, value) in changes {
-                let length = bytes.len();
-                bytes[at % length] = value;
-            }
-            let _ = find(&bytes, "longer name");
-        }
+    #[test]
+    fn cells_of_text_come_in_order_and_other_cells_are_named() {
+        let text = |text: &str| Item::Text(text.to_owned());
+        let (_dir, path) = written(&[
+            ("names", Item::Cells(vec![text("Audi TT"), text("")])),
+            ("mixed", Item::Cells(vec![text("a"), Item::Numbers(vec![1])])),
+        ]);
+        assert_eq!(read_cell_strings(&path, "names").unwrap(), ["Audi TT", ""]);
+        let error = read_cell_strings(&path, "mixed").unwrap_err().to_string();
+        assert!(error.contains("cell 2 of \"mixed\""), "{error}");
+        assert!(read_vector(&path, "names").is_err());
+        assert!(read_struct_array(&path, "names").is_err());
     }
 }

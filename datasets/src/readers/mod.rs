@@ -6,12 +6,14 @@
 //! | `idx:` | [`Idx`] | the idx files of MNIST and its relatives, gzipped or not |
 //! | `cifar:` | [`Cifar`] | CIFAR-10 and CIFAR-100, binary or python version |
 //! | `flowers:` | [`Flowers`] | Oxford Flowers 102 with its MATLAB files |
+//! | `cars:` | [`Cars`] | Stanford Cars with its MATLAB files |
 //! | `captions:` | [`Captions`] | Conceptual Captions tables and COCO caption files |
 //!
 //! Opening checks that every file is there and that sizes and counts agree; pictures in files of their own are decoded
 //! one by one when they are asked for. [`InMemory`] and [`Splits`] build a dataset out of pixels that are already here.
 
 mod captions;
+mod cars;
 mod cifar;
 mod file_samples;
 mod files;
@@ -26,11 +28,12 @@ mod picture;
 mod registered;
 mod splits;
 
-pub use captions::Captions;
+pub use captions::{Captions, gather};
+pub use cars::Cars;
 pub use cifar::Cifar;
 pub use file_samples::FileSamples;
 pub use flowers::Flowers;
-pub use folder::{ClassFrom, ClassNames, Folder, FolderConfig, List};
+pub use folder::{ClassFrom, ClassNames, Folder, FolderConfig, List, OneOrMore, OtherClasses, PermutedSplit};
 pub use idx::Idx;
 pub use in_memory::{ImageShape, InMemory};
 pub use info::{DEFAULT_TEMPLATE, InfoOverrides};

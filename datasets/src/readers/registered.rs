@@ -1,4 +1,4 @@
-//! The readers by name: `folder:PATH`, `idx:PATH`, `cifar:PATH`, `flowers:PATH`, `captions:PATH`.
+//! The readers by name: `folder:PATH`, `idx:PATH` and so on.
 
 use std::{
     path::{Path, PathBuf},
@@ -7,7 +7,7 @@ use std::{
 
 use clf_core::data::DatasetError;
 
-use super::{Captions, Cifar, Flowers, Folder, Idx, InfoOverrides};
+use super::{Captions, Cars, Cifar, Flowers, Folder, Idx, InfoOverrides};
 
 /// The path of a locator, starting at `base` if it is relative.
 fn place(path: &str, base: &Path) -> Result<PathBuf, DatasetError> {
@@ -46,6 +46,12 @@ clf_core::register_reader! {
 }
 
 clf_core::register_reader! {
+    name: "cars",
+    summary: "Stanford Cars with its MATLAB files.",
+    open: |path, base| Ok(Arc::new(Cars::open(place(path, base)?, InfoOverrides::default())?)),
+}
+
+clf_core::register_reader! {
     name: "captions",
     summary: "Conceptual Captions tables and COCO caption files.",
     open: |path, base| Ok(Arc::new(Captions::open(place(path, base)?)?)),
@@ -53,14 +59,14 @@ clf_core::register_reader! {
 
 #[cfg(test)]
 mod tests {
-    use clf_core::registry::open_dataset;
+    use clf_core::{data::DataFolder, registry::open_dataset};
 
     use super::*;
 
-    const NAMES: [&str; 5] = ["folder", "idx", "cifar", "flowers", "captions"];
+    const NAMES: [&str; 6] = ["folder", "idx", "cifar", "flowers", "cars", "captions"];
 
     fn error(locator: &str) -> String {
-        open_dataset(locator, Path::new("/nowhere"), Path::new("/data")).err().unwrap().to_string()
+        open_dataset(locator, Path::new("/nowhere"), &DataFolder::new("/data")).err().unwrap().to_string()
     }
 
     #[test]

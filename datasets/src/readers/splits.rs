@@ -69,7 +69,8 @@ mod tests {
 
     #[test]
     fn a_split_that_is_not_there_is_an_error_with_the_hint() {
-        let info = DatasetInfo { name: "toy".into(), class_names: vec![], templates: vec![] };
+        let info =
+            DatasetInfo { name: "toy".into(), class_names: vec![], templates: vec![], split_family: String::new() };
         let splits = Splits::new(info, None, None).with_hint("set test-fraction");
         let error = splits.split(Split::Test).err().unwrap().to_string();
         assert_eq!(error, "dataset \"toy\": it has no test split\n  hint: set test-fraction");

@@ -68,6 +68,8 @@ impl World {
             test: Images::new(size.test, size.classes, side),
             order: BatchOrder::Shuffled,
             reference_order: BatchOrder::Shuffled,
+            split_family: String::new(),
+            augment_once: false,
             settings: TaskSettings::default(),
         };
         let reference = Reference {

@@ -1,10 +1,12 @@
-use std::path::PathBuf;
+use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clf_core::{
     clip::{Activation, Precision, state_dict::Layout},
     config::UserLayer,
+    data::DataFolder,
 };
+use clf_scenarios::Limits;
 
 use crate::paths;
 
@@ -33,7 +35,7 @@ pub enum Command {
     Eval(EvalArguments),
     /// Lists what is registered.
     List(ListArguments),
-    /// Shows a method, hook or scenario: source, defaults, differences.
+    /// Shows a method, hook, scenario or dataset: source, defaults, differences.
     Show(ShowArguments),
     /// Trains a CLIP from scratch on image-text pairs.
     Pretrain(PretrainArguments),
@@ -49,15 +51,50 @@ pub enum Command {
     New(NewArguments),
 }
 
-/// Where data and weights are.
+/// Where data and weights are, and on which device they are used.
 #[derive(Args)]
 pub struct DataArguments {
-    /// Folder of datasets and models; the default is clf in the user's data folder.
-    #[arg(long, env = "CLF_DATA", value_name = "DIR")]
-    pub data: Option<PathBuf>,
+    #[command(flatten)]
+    pub folder: FolderArguments,
     /// cpu, cuda:N or auto: CUDA where it works and the CPU elsewhere.
     #[arg(long, default_value = "auto")]
     pub device: String,
+}
+
+/// Where data and weights are.
+#[derive(Args)]
+pub struct FolderArguments {
+    /// Folder of datasets and models; the default is clf in the user's data folder.
+    #[arg(long, env = "CLF_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Accepts copies of datasets with fewer images than were published; their split family says so.
+    #[arg(long)]
+    pub partial_data: bool,
+}
+
+impl FolderArguments {
+    /// Where datasets are, and what is demanded of them.
+    pub fn open(&self) -> DataFolder {
+        DataFolder { path: paths::data_root(self.data.as_deref()), partial: self.partial_data }
+    }
+}
+
+/// A small version of a scenario.
+#[derive(Args)]
+pub struct LimitArguments {
+    /// Learns from the first N images of every class; the scenario's name says so in every output.
+    #[arg(long, value_name = "N")]
+    pub limit_per_class: Option<NonZeroUsize>,
+    /// Scores N test images of every task; the scenario's name says so in every output.
+    #[arg(long, value_name = "N")]
+    pub limit_test: Option<NonZeroUsize>,
+}
+
+impl LimitArguments {
+    /// The limits of the scenario.
+    pub fn limits(&self) -> Limits {
+        Limits { per_class: self.limit_per_class, test: self.limit_test }
+    }
 }
 
 /// Which weights.
@@ -111,6 +148,8 @@ pub struct SetupArguments {
     #[arg(long, value_name = "DATASET")]
     pub reference_texts: Option<String>,
     #[command(flatten)]
+    pub limits: LimitArguments,
+    #[command(flatten)]
     pub precision: PrecisionArguments,
     #[command(flatten)]
     pub data: DataArguments,
@@ -157,7 +196,7 @@ pub struct RunArguments {
 }
 
 /// Arguments of `clf compare` that make runs, and mean nothing where run folders are only read.
-const OF_NEW_RUNS: [&str; 15] = [
+const OF_NEW_RUNS: [&str; 18] = [
     "methods",
     "scenario",
     "seeds",
@@ -171,7 +210,10 @@ const OF_NEW_RUNS: [&str; 15] = [
     "configs",
     "reference_images",
     "reference_texts",
+    "limit_per_class",
+    "limit_test",
     "precision",
+    "partial_data",
     "device",
 ];
 
@@ -224,6 +266,8 @@ pub struct EvalArguments {
     pub method: String,
     #[command(flatten)]
     pub model: ModelArguments,
+    #[command(flatten)]
+    pub limits: LimitArguments,
     #[command(flatten)]
     pub precision: PrecisionArguments,
     #[command(flatten)]
@@ -293,6 +337,7 @@ pub enum Shown {
     Method,
     Hook,
     Scenario,
+    Dataset,
 }
 
 #[derive(Args)]
@@ -339,8 +384,104 @@ pub struct PretrainArguments {
 
 #[derive(Subcommand)]
 pub enum DataCommand {
+    /// Downloads datasets, verifies and unpacks them; what is there already is not loaded again.
+    #[command(after_help = FETCH_ENVIRONMENT)]
+    Fetch(FetchArguments),
+    /// Takes in a dataset that you have: its published files or its unpacked folder.
+    Import(ImportArguments),
+    /// Decodes every image of a dataset and lists the damaged ones.
+    Verify(VerifyArguments),
+    /// Prints the folder of a dataset.
+    Where(WhereArguments),
+    /// Lists the named datasets, and whether they are there.
+    List(DataListArguments),
     /// Decodes the pictures of a dataset once and for all; runs then read the pixels, which are the same to the last bit.
     Prepare(PrepareArguments),
+}
+
+const FETCH_ENVIRONMENT: &str = "Environment: CLF_MIRROR=http://host/base is tried first for every file, as BASE/FILE; CLF_FILES \
+names a TOML file with other published files of datasets, [[NAME]] tables of file, urls, bytes, md5, sha256, unpack and into; \
+HF_ENDPOINT and HF_TOKEN are for the Hugging Face hub; proxies are those of HTTPS_PROXY, HTTP_PROXY and NO_PROXY.";
+
+#[derive(Args)]
+pub struct FetchArguments {
+    /// Datasets by name (see `clf data list`).
+    #[arg(value_name = "NAME", required = true)]
+    pub names: Vec<String>,
+    #[command(flatten)]
+    pub folder: FolderArguments,
+    /// Files that load at once: 4, and 32 for images by their links.
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+    /// Keeps the downloaded archives, in DIR/downloads/NAME.
+    #[arg(long)]
+    pub keep_archives: bool,
+    /// Share of the linked images of Conceptual Captions that is enough, from 0 to 1.
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub minimum: Option<f64>,
+    /// Loads the captions of Conceptual Captions without their images.
+    #[arg(long, conflicts_with = "minimum")]
+    pub texts: bool,
+    /// Prints the datasets as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Reads a number from 0 to 1.
+fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse::<f64>().map_err(|_| format!("{text:?} is not a number"))?;
+    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err(format!("{share} is not from 0 to 1")) }
+}
+
+#[derive(Args)]
+pub struct ImportArguments {
+    /// A dataset by name (see `clf data list`).
+    pub name: String,
+    /// Its unpacked folder, one above or below that, or its published files.
+    #[arg(value_name = "PATH", required = true)]
+    pub paths: Vec<PathBuf>,
+    /// Links the folder; the default.
+    #[arg(long)]
+    pub link: bool,
+    /// Copies the folder instead of linking it.
+    #[arg(long, conflicts_with = "link")]
+    pub copy: bool,
+    #[command(flatten)]
+    pub folder: FolderArguments,
+    /// Prints the dataset as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct VerifyArguments {
+    /// A dataset by name (see `clf data list`) or locator, for example folder:PATH.
+    pub name: String,
+    #[command(flatten)]
+    pub folder: FolderArguments,
+    /// Prints what was found as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct WhereArguments {
+    /// A dataset by name (see `clf data list`).
+    pub name: String,
+    #[command(flatten)]
+    pub folder: FolderArguments,
+    /// Prints name and folder as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct DataListArguments {
+    #[command(flatten)]
+    pub folder: FolderArguments,
+    /// Prints the list as JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Args)]
@@ -353,9 +494,8 @@ pub struct PrepareArguments {
     /// Keeps the decoded training images as well, at their own size: for random crops, and many times larger than JPEG.
     #[arg(long)]
     pub train: bool,
-    /// Folder of datasets and models; the default is clf in the user's data folder.
-    #[arg(long, env = "CLF_DATA", value_name = "DIR")]
-    pub data: Option<PathBuf>,
+    #[command(flatten)]
+    pub folder: FolderArguments,
     /// Prints the files as JSON.
     #[arg(long)]
     pub json: bool,

@@ -27,7 +27,8 @@ use crate::{
 
 /// Reads a scenario, with the reference data that the user chose.
 pub fn read_scenario(name: &str, setup: &SetupArguments) -> Result<ScenarioFile, Error> {
-    Ok(ScenarioFile::read(name)?.with_reference(setup.reference_images.clone(), setup.reference_texts.clone()))
+    let file = ScenarioFile::read(name)?.with_limits(setup.limits.limits());
+    Ok(file.with_reference(setup.reference_images.clone(), setup.reference_texts.clone()))
 }
 
 /// A method that can run in a scenario, with all its settings; no data or weights are open yet.

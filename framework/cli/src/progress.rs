@@ -1,5 +1,7 @@
 //! Progress of a run on stderr: a bar on a terminal, a line now and then elsewhere.
 
+mod loads;
+
 use std::{
     io::IsTerminal,
     sync::OnceLock,
@@ -11,6 +13,8 @@ use clf_core::{
     engine::{Event, Observer},
 };
 use indicatif::{HumanDuration, MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+pub use loads::Loads;
 
 /// Time between plain lines where stderr is not a terminal.
 const PLAIN_INTERVAL: Duration = Duration::from_secs(10);

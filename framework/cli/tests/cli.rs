@@ -9,8 +9,10 @@ mod cli {
     mod cuda;
     mod data;
     mod errors;
+    mod fetch;
     mod listings;
     mod metrics;
     mod model;
+    mod protocols;
     mod runs;
 }

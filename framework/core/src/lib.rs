@@ -34,6 +34,6 @@ pub use capabilities::{Capabilities, Trains};
 pub use error::Error;
 pub use hook::RegularizerHook;
 pub use method::Method;
-pub use scenario::{Scenario, ScenarioHead};
+pub use scenario::{Protocol, Scenario, ScenarioHead};
 pub use state::{Past, State};
 pub use step::{ImageBatch, LossTerm, Step};

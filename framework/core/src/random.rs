@@ -22,6 +22,8 @@ pub enum Purpose {
     Method = 5,
     /// Random crops of images that come along with the training images.
     StreamAugment = 6,
+    /// Which training images a few-shot task has.
+    Shots = 7,
 }
 
 /// The place in a run at which something is drawn.

@@ -7,7 +7,7 @@
 use std::{path::Path, sync::Arc};
 
 use crate::{
-    data::{Dataset, DatasetError, prepared},
+    data::{DataFolder, Dataset, DatasetError, prepared},
     error::Error,
     hook::RegularizerHook,
     method::Method,
@@ -69,8 +69,8 @@ pub struct DatasetEntry {
     pub name: &'static str,
     /// One sentence.
     pub summary: &'static str,
-    /// Opens it; the path is the root of all datasets.
-    pub open: fn(&Path) -> Opened,
+    /// Opens it in the folder of all datasets.
+    pub open: fn(&DataFolder) -> Opened,
 }
 
 /// A registered reader of datasets that have no name of their own.
@@ -153,14 +153,14 @@ where
 
 /// Opens a dataset by its registered name, or by a locator `READER:PATH`, with its [prepared images](prepared).
 ///
-/// Named datasets live under `data_root`; relative paths of locators start at `base`.
+/// Named datasets live under `data`; relative paths of locators start at `base`.
 ///
 /// # Errors
 ///
 /// When the name or reader is unknown, or the data is missing or damaged.
-pub fn open_dataset(locator: &str, base: &Path, data_root: &Path) -> Result<Arc<dyn Dataset>, Error> {
-    let dataset = open_unprepared(locator, base, data_root)?;
-    Ok(prepared::attach(dataset, locator, prepared::folder(locator, base, data_root)))
+pub fn open_dataset(locator: &str, base: &Path, data: &DataFolder) -> Result<Arc<dyn Dataset>, Error> {
+    let dataset = open_unprepared(locator, base, data)?;
+    Ok(prepared::attach(dataset, locator, prepared::folder(locator, base, &data.path)))
 }
 
 /// As [`open_dataset`], without prepared images.
@@ -168,10 +168,10 @@ pub fn open_dataset(locator: &str, base: &Path, data_root: &Path) -> Result<Arc<
 /// # Errors
 ///
 /// When the name or reader is unknown, or the data is missing or damaged.
-pub fn open_unprepared(locator: &str, base: &Path, data_root: &Path) -> Result<Arc<dyn Dataset>, Error> {
+pub fn open_unprepared(locator: &str, base: &Path, data: &DataFolder) -> Result<Arc<dyn Dataset>, Error> {
     match locator.split_once(':') {
         Some((reader, path)) => Ok((find::<ReaderEntry>(reader)?.open)(path, base)?),
-        None => Ok((find::<DatasetEntry>(locator)?.open)(data_root)?),
+        None => Ok((find::<DatasetEntry>(locator)?.open)(data)?),
     }
 }
 

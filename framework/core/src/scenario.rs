@@ -22,6 +22,40 @@ pub trait Scenario: Send + Sync {
     ///
     /// `None` means that the image is not scored then. `learned` 0 asks for the untouched model.
     fn candidates(&self, learned: usize, task: usize) -> Option<Range<usize>>;
+
+    /// The same under the other protocol, which is scored beside the first: without the task where the procedure tells it
+    /// (X-TAIL, Xu et al. 2024, arXiv 2406.18868: the classes of all tasks compete), with it where the procedure does not.
+    fn other_candidates(&self, _learned: usize, _task: usize) -> Option<Range<usize>> {
+        None
+    }
+}
+
+/// What is known of a test image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Protocol {
+    /// Its task: the classes of that task compete.
+    TaskAware,
+    /// Nothing: classes of other tasks compete as well.
+    TaskAgnostic,
+}
+
+impl Protocol {
+    /// What the main figures of `procedure` are made under, and the other one.
+    pub fn of(procedure: &str) -> (Self, Self) {
+        match procedure {
+            "class-incremental" => (Self::TaskAgnostic, Self::TaskAware),
+            _ => (Self::TaskAware, Self::TaskAgnostic),
+        }
+    }
+
+    /// Name in files and tables.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TaskAware => "task-aware",
+            Self::TaskAgnostic => "task-agnostic",
+        }
+    }
 }
 
 /// What a scenario says before its data is opened: enough to resolve a configuration and to check capabilities.

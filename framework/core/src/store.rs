@@ -3,7 +3,8 @@
 //! `config.toml` (every setting with its origin), `environment.json`, `metrics.jsonl` (a line a step), `matrix.csv` and
 //! `matrix.npy` (accuracy in percent, row 0 before training), `zero-shot.npy` (the same for a model that never changes,
 //! over the classes that compete in each row), `predictions/NN.npy` (a row an image: task, label,
-//! predicted class), `model.safetensors` (weights after the last finished task, OpenAI names) and `result.json`.
+//! predicted class, and label and class under the other protocol), `matrix-task-agnostic.csv` and `.npy` (or
+//! `-task-aware`: the accuracy under the other protocol), `model.safetensors` (weights after the last finished task, OpenAI names) and `result.json`.
 
 use std::{
     collections::BTreeMap,
@@ -22,7 +23,7 @@ use crate::{
     engine::{Event, Observer, Row},
     error::Error,
     metrics::{AccuracyMatrix, Metrics},
-    scenario::Scenario,
+    scenario::{Protocol, Scenario},
 };
 
 pub use crate::task_record::TaskRecord;
@@ -86,6 +87,19 @@ pub struct RunResult {
     pub test_images: Vec<usize>,
     /// Metrics by name.
     pub metrics: BTreeMap<String, f64>,
+    /// The figures under the other protocol, where the scenario has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other: Option<OtherMetrics>,
+}
+
+/// Figures under the protocol that is not the procedure's own: whether the task of a test image is known or withheld.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct OtherMetrics {
+    /// What is known of a test image.
+    pub protocol: Protocol,
+    /// The same figures as those of the procedure, by name.
+    pub metrics: BTreeMap<String, f64>,
 }
 
 /// Writes a run folder while the run goes on.
@@ -94,6 +108,7 @@ pub struct RunStore {
     steps: BufWriter<File>,
     steps_path: PathBuf,
     matrix: AccuracyMatrix,
+    other: AccuracyMatrix,
     model: ClipConfig,
     result: RunResult,
     started: Instant,
@@ -102,10 +117,14 @@ pub struct RunStore {
 /// How the `config.toml` of every run begins; a folder without it is not ours to change.
 const HEADER: &str = "# method ";
 /// Files of a run that a new run in the same folder replaces.
-const FILES: [&str; 8] = [
+const FILES: [&str; 12] = [
     "result.json",
     "matrix.csv",
     "matrix.npy",
+    "matrix-task-agnostic.csv",
+    "matrix-task-agnostic.npy",
+    "matrix-task-aware.csv",
+    "matrix-task-aware.npy",
     "zero-shot.npy",
     "model.safetensors",
     "environment.json",
@@ -174,6 +193,7 @@ impl RunStore {
             steps: BufWriter::new(steps),
             steps_path,
             matrix: AccuracyMatrix::new(tasks.clone(), counts.clone()),
+            other: AccuracyMatrix::new(tasks.clone(), counts.clone()),
             model: model.clone(),
             result: RunResult {
                 method: identity.method.to_owned(),
@@ -186,6 +206,7 @@ impl RunStore {
                 tasks,
                 test_images: counts,
                 metrics: BTreeMap::new(),
+                other: None,
             },
             started: Instant::now(),
         })
@@ -199,11 +220,24 @@ impl RunStore {
         write_atomically(&predictions, &predictions_npy(row)?)?;
         self.result.finished = row.learned == self.matrix.tasks().len();
         self.result.seconds = self.started.elapsed().as_secs_f64();
-        let metrics: Metrics = self.matrix.metrics(&self.result.procedure);
-        self.result.metrics =
-            metrics.named().into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect();
+        self.result.metrics = figures(&self.matrix, &self.result.procedure);
+        self.other_row(row)?;
         self.flush()?;
         write_json(&self.folder.join("result.json"), &self.result)
+    }
+
+    fn other_row(&mut self, row: &Row) -> Result<(), Error> {
+        if row.other.is_empty() && self.other.rows().is_empty() {
+            return Ok(());
+        }
+        let tasks = self.other.tasks().len();
+        self.other.push(row.other_accuracies(tasks));
+        let (_, protocol) = Protocol::of(&self.result.procedure);
+        let file = |ending: &str| self.folder.join(format!("matrix-{}.{ending}", protocol.name()));
+        write_atomically(&file("csv"), matrix_csv(&self.other).as_bytes())?;
+        write_atomically(&file("npy"), &matrix_npy(self.other.rows(), tasks)?)?;
+        self.result.other = Some(OtherMetrics { protocol, metrics: figures(&self.other, &self.result.procedure) });
+        Ok(())
     }
 
     fn weights(&self, weights: &Weights) -> Result<(), Error> {
@@ -322,6 +356,12 @@ pub fn read_matrix(path: &Path) -> Result<Vec<Vec<f64>>, Error> {
     Ok((0..rows).map(|row| (0..columns).map(|column| values[at(row, column) as usize]).collect()).collect())
 }
 
+/// The figures that `procedure` defines, by name.
+fn figures(matrix: &AccuracyMatrix, procedure: &str) -> BTreeMap<String, f64> {
+    let metrics: Metrics = matrix.metrics(procedure);
+    metrics.named().into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+}
+
 fn matrix_csv(matrix: &AccuracyMatrix) -> String {
     let quote = |name: &String| {
         if name.contains([',', '"', '\n']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.clone() }
@@ -342,11 +382,17 @@ fn matrix_npy(rows: &[Vec<f64>], columns: usize) -> Result<Vec<u8>, Error> {
 }
 
 fn predictions_npy(row: &Row) -> Result<Vec<u8>, Error> {
-    let images = row.predictions.iter().flat_map(|set| {
-        set.labels.iter().zip(&set.predicted).flat_map(|(label, class)| [set.task as i32, *label as i32, *class as i32])
-    });
     let count: usize = row.predictions.iter().map(|set| set.labels.len()).sum();
-    npy(&[count as u64, 3], images)
+    let columns = if row.other.is_empty() { 3 } else { 5 };
+    let mut values = Vec::with_capacity(count * columns);
+    for set in &row.predictions {
+        let other = row.other.iter().find(|other| other.task == set.task);
+        for image in 0..set.labels.len() {
+            values.extend([set.task, set.labels[image], set.predicted[image]]);
+            values.extend(other.into_iter().flat_map(|other| [other.labels[image], other.predicted[image]]));
+        }
+    }
+    npy(&[count as u64, columns as u64], values.into_iter().map(|value| value as i32))
 }
 
 fn npy<T: npyz::AutoSerialize>(shape: &[u64], values: impl Iterator<Item = T>) -> Result<Vec<u8>, Error> {

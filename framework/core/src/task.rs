@@ -86,6 +86,11 @@ pub struct Task {
     pub order: BatchOrder,
     /// Order of the same images where they serve as reference images as well.
     pub reference_order: BatchOrder,
+    /// Where the border between training and test images comes from (see
+    /// [`DatasetInfo::split_family`](crate::data::DatasetInfo::split_family)).
+    pub split_family: String,
+    /// Whether an image is cropped at random once and looks the same in every epoch.
+    pub augment_once: bool,
     /// Settings of this task alone.
     pub settings: TaskSettings,
 }
@@ -112,6 +117,8 @@ impl Task {
             test: all(|task| &task.test),
             order: BatchOrder::Shuffled,
             reference_order: BatchOrder::Shuffled,
+            split_family: tasks.first().map(|task| task.split_family.clone()).unwrap_or_default(),
+            augment_once: tasks.iter().any(|task| task.augment_once),
             settings: TaskSettings::default(),
         }
     }

@@ -15,6 +15,9 @@ pub struct TaskRecord {
     pub classes: Vec<String>,
     /// The prompts of the first class, which show the templates.
     pub prompts: Vec<String>,
+    /// Where the border between training and test images comes from.
+    #[serde(default)]
+    pub split_family: String,
     /// Training images found.
     pub train_images: usize,
     /// Test images found.
@@ -34,6 +37,7 @@ impl TaskRecord {
             name: task.name.clone(),
             classes: task.class_names.clone(),
             prompts: task.eval_prompts.first().into_iter().flatten().map(text).collect(),
+            split_family: task.split_family.clone(),
             train_images: task.train.len(),
             test_images: task.test.len(),
             settings: rule.apply(task.settings),

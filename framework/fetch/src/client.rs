@@ -71,6 +71,15 @@ pub struct Page {
     pub bytes: Vec<u8>,
 }
 
+/// Why an address gave nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PageError {
+    /// For people.
+    pub reason: String,
+    /// Whether the answer was there and was too long: another attempt gives the same.
+    pub is_too_long: bool,
+}
+
 impl Fetcher {
     /// A client with these settings; proxies come from the environment.
     pub fn new(settings: Settings) -> Self {
@@ -122,14 +131,17 @@ impl Fetcher {
     /// # Errors
     ///
     /// When there is no answer in time or the body is longer; a status that is not 200 is an answer.
-    pub fn page(&self, url: &str, limit: u64, time: Duration) -> Result<Page, String> {
-        let request = self.agent.get(url).config().timeout_global(Some(time)).build();
-        let response = request.call().map_err(|error| reason(&error))?;
+    pub fn page(&self, url: &str, limit: u64, time: Duration) -> Result<Page, PageError> {
+        let failed = |error| PageError { reason: reason(&error), is_too_long: false };
+        let response = self.agent.get(url).config().timeout_global(Some(time)).build().call().map_err(failed)?;
         let status = response.status().as_u16();
         let mut bytes = Vec::new();
         let body = response.into_body().into_reader();
-        body.take(limit + 1).read_to_end(&mut bytes).map_err(|error| reason(&error.into()))?;
-        if bytes.len() as u64 > limit { Err(format!("longer than {limit} bytes")) } else { Ok(Page { status, bytes }) }
+        body.take(limit + 1).read_to_end(&mut bytes).map_err(|error| failed(error.into()))?;
+        if bytes.len() as u64 > limit {
+            return Err(PageError { reason: format!("longer than {limit} bytes"), is_too_long: true });
+        }
+        Ok(Page { status, bytes })
     }
 }
 

@@ -40,7 +40,7 @@ mod unpack;
 
 pub use all::download_all;
 pub use checksum::{Checksums, sha256_of};
-pub use client::{Fetcher, Page, Settings};
+pub use client::{Fetcher, Page, PageError, Settings};
 pub use download::{download, verify};
 pub use error::{Failure, FetchError};
 pub use file::{Inner, RemoteFile, Unpack};

@@ -26,6 +26,8 @@ mod self_attention;
 mod sequences;
 mod simd;
 mod softmax;
+#[cfg(test)]
+mod testing;
 mod vectors;
 
 pub use activation::Activation;

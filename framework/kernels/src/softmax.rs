@@ -168,9 +168,10 @@ fn scaled(gradient: &Buffer, upstream: &FlexTensor, like: &FlexTensor) -> FlexTe
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::{Device, Distribution, TensorData};
+    use burn::tensor::{Device, TensorData};
 
     use super::*;
+    use crate::testing::normal;
 
     fn assert_same(
         loss: impl Fn(Tensor<2>) -> Tensor<1>,
@@ -195,15 +196,14 @@ mod tests {
     #[test]
     fn losses_equal_those_composed_of_primitives() {
         let device = Device::flex();
-        let random = || Tensor::<2>::random([37, 61], Distribution::Normal(0.0, 4.0), &device);
-        let logits = random();
+        let logits = normal([37, 61], 4.0, 1);
         let labels: Vec<i32> = (0..37).map(|i| i * 7 % 61).collect();
         let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [37]), &device);
         for smoothing in [0.0, 0.2] {
             let ours = |x| cross_entropy(x, labels.clone(), smoothing);
             assert_same(ours, |x| primitives::cross_entropy(x, labels.clone(), smoothing), &logits);
         }
-        let teacher = random();
+        let teacher = normal([37, 61], 4.0, 2);
         for temperature in [1.0, 2.0] {
             let ours = |x| distillation(teacher.clone(), x, temperature);
             assert_same(ours, |x| primitives::distillation(teacher.clone(), x, temperature), &logits);

@@ -185,13 +185,8 @@ fn from_host(tensor: FlexTensor) -> Tensor<1> {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::{Device, Distribution};
-
     use super::*;
-
-    fn random(length: usize) -> Tensor<1> {
-        Tensor::random([length], Distribution::Normal(0.0, 1.0), &Device::flex())
-    }
+    use crate::testing::normal;
 
     fn assert_close(a: Tensor<1>, b: Tensor<1>) {
         let (a, b): (Vec<f32>, Vec<f32>) = (a.into_data().iter().collect(), b.into_data().iter().collect());
@@ -206,7 +201,7 @@ mod tests {
     #[test]
     fn rules_equal_those_composed_of_primitives() {
         let length = 2 * AT_ONCE + 37;
-        let (a, b, c) = (random(length), random(length), random(length));
+        let (a, b, c) = (normal([length], 1.0, 1), normal([length], 1.0, 2), normal([length], 1.0, 3));
         let state = AdamWState { weight: a.clone(), first: b.clone(), second: c.clone().square() };
         let (ours, theirs) = (STEP.apply(state.clone(), c.clone()), primitives::adamw(STEP, state, c.clone()));
         assert_close(ours.weight, theirs.weight);
@@ -221,11 +216,11 @@ mod tests {
 
     #[test]
     fn what_somebody_else_holds_is_not_written() {
-        let weight = random(50);
+        let weight = normal([50], 1.0, 1);
         let zero = weight.zeros_like();
         let state = AdamWState { weight: weight.clone(), first: zero.clone(), second: zero.clone() };
         let before: Vec<f32> = weight.to_data().iter().collect();
-        let stepped = STEP.apply(state, random(50));
+        let stepped = STEP.apply(state, normal([50], 1.0, 1));
         assert_eq!(weight.into_data().iter::<f32>().collect::<Vec<_>>(), before);
         assert_eq!(zero.sum().into_scalar::<f32>(), 0.0);
         assert_ne!(stepped.weight.into_data().iter::<f32>().collect::<Vec<_>>(), before);
@@ -233,7 +228,7 @@ mod tests {
 
     #[test]
     fn values_without_gradient_and_moments_stay() {
-        let weight = random(3 * AT_ONCE);
+        let weight = normal([3 * AT_ONCE], 1.0, 1);
         let zero = weight.zeros_like();
         let state = AdamWState { weight: weight.clone(), first: zero.clone(), second: zero.clone() };
         let stepped = AdamWStep { shrink: 1.0, ..STEP }.apply(state, zero);

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::{
     grid::{Format, Grid, decimal},
     settings::Settings,
+    tables::splits_line,
 };
 
 /// Finished runs of several methods in one scenario, from the same model.
@@ -76,7 +77,7 @@ impl FinishedRun {
     }
 
     /// What must be equal in all runs of a table, by name.
-    fn common(&self) -> [(&'static str, String); 6] {
+    fn common(&self) -> [(&'static str, String); 7] {
         let result = &self.result;
         [
             ("scenario", result.scenario.clone()),
@@ -84,6 +85,7 @@ impl FinishedRun {
             ("number of tasks", result.tasks.len().to_string()),
             ("tasks", result.tasks.join(", ")),
             ("test images", format!("{:?}", result.test_images)),
+            ("splits", splits_line(&self.environment.tasks)),
             ("model weights", format!("{} {}", result.model, self.environment.weights_sha256)),
         ]
     }
@@ -134,6 +136,25 @@ impl Comparison {
         Grid { header, rows: self.methods.iter().map(row).collect() }.render(format)
     }
 
+    /// The figures under the other protocol, a row a method: mean and standard deviation over seeds. Nothing where the
+    /// scenario has no other protocol.
+    pub fn other_table(&self, format: Format) -> Option<String> {
+        let first = self.first();
+        let protocol = first.result.other.as_ref()?.protocol;
+        let metrics = names(&first.result.procedure);
+        let header = [protocol.name()].iter().chain(metrics).map(ToString::to_string).collect();
+        let row = |method: &MethodRuns| {
+            let figures = metrics.iter().map(|metric| method.other_metric(metric).to_text());
+            std::iter::once(method.name.clone()).chain(figures).collect()
+        };
+        Some(Grid { header, rows: self.methods.iter().map(row).collect() }.render(format))
+    }
+
+    /// Where the borders between training and test images come from.
+    pub fn splits_line(&self) -> String {
+        splits_line(&self.first().environment.tasks)
+    }
+
     /// Accuracy on every task after the last one, a row a method: mean over seeds.
     pub fn last_row_table(&self, format: Format) -> String {
         let tasks = self.first().result.tasks.iter().cloned();
@@ -170,6 +191,12 @@ impl MethodRuns {
     /// A metric over the seeds; not a number where it is not defined.
     pub fn metric(&self, metric: &str) -> Spread {
         Spread::of(self.runs.iter().map(|run| run.metric(metric)))
+    }
+
+    /// A metric under the other protocol over the seeds; not a number where it is not defined.
+    pub fn other_metric(&self, metric: &str) -> Spread {
+        let of = |run: &FinishedRun| Some(*run.result.other.as_ref()?.metrics.get(metric)?);
+        Spread::of(self.runs.iter().map(|run| of(run).unwrap_or(f64::NAN)))
     }
 
     /// Wall time of a run.

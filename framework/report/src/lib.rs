@@ -9,4 +9,4 @@ mod tables;
 pub use comparison::{Comparison, FinishedRun, MethodRuns, Spread};
 pub use grid::Format;
 pub use settings::{Difference, Settings};
-pub use tables::{matrix_table, metrics_table, row_table, sweep_table, tasks_table};
+pub use tables::{matrix_table, metrics_table, other_line, row_table, splits_line, sweep_table, tasks_table};

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use clf_core::metrics::names;
+use clf_core::{Protocol, metrics::names};
 use serde::{Serialize, Serializer};
 
 use crate::comparison::{Comparison, FinishedRun, MethodRuns, Spread};
@@ -15,6 +15,7 @@ struct ComparisonRecord<'a> {
     model: &'a str,
     weights_sha256: &'a str,
     tasks: &'a [String],
+    splits: Vec<&'a str>,
     methods: Vec<MethodRecord<'a>>,
 }
 
@@ -25,8 +26,18 @@ struct MethodRecord<'a> {
     seeds: usize,
     seconds: Spread,
     metrics: BTreeMap<&'static str, Spread>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other: Option<OtherRecord>,
     last_row: Vec<Spread>,
     runs: Vec<RunRecord<'a>>,
+}
+
+/// Figures under the other protocol.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct OtherRecord {
+    protocol: Protocol,
+    metrics: BTreeMap<&'static str, Spread>,
 }
 
 #[derive(Serialize)]
@@ -48,6 +59,7 @@ impl Serialize for Comparison {
             model: &first.result.model,
             weights_sha256: &first.environment.weights_sha256,
             tasks: &first.result.tasks,
+            splits: first.environment.tasks.iter().map(|task| &*task.split_family).collect(),
             methods: self.methods().iter().map(|method| method_record(method, &first.result.procedure)).collect(),
         };
         record.serialize(serializer)
@@ -60,9 +72,16 @@ fn method_record<'a>(method: &'a MethodRuns, procedure: &str) -> MethodRecord<'a
         seeds: method.runs.len(),
         seconds: method.seconds(),
         metrics: names(procedure).iter().map(|name| (*name, method.metric(name))).collect(),
+        other: other_record(method, procedure),
         last_row: method.last_row(),
         runs: method.runs.iter().map(run_record).collect(),
     }
+}
+
+fn other_record(method: &MethodRuns, procedure: &str) -> Option<OtherRecord> {
+    let protocol = method.runs.first()?.result.other.as_ref()?.protocol;
+    let metrics = names(procedure).iter().map(|name| (*name, method.other_metric(name))).collect();
+    Some(OtherRecord { protocol, metrics })
 }
 
 fn run_record(run: &FinishedRun) -> RunRecord<'_> {

@@ -1,4 +1,8 @@
-use clf_core::metrics::{AccuracyMatrix, Metrics};
+use clf_core::{
+    Protocol,
+    metrics::{AccuracyMatrix, Metrics, names},
+    store::{RunResult, TaskRecord},
+};
 use comfy_table::{Cell, CellAlignment};
 
 use crate::grid::{Format, Grid, decimal, signed_decimal, table};
@@ -39,6 +43,35 @@ pub fn metrics_table(name: &str, run: &Metrics, untouched: &Metrics) -> String {
     table.to_string()
 }
 
+/// The figures under the other protocol on one line; nothing where the scenario has none.
+pub fn other_line(result: &RunResult) -> Option<String> {
+    let other = result.other.as_ref()?;
+    let figure = |name: &&str| other.metrics.get(*name).map(|value| format!("{name} {}", decimal(*value)));
+    let figures: Vec<String> = names(&result.procedure).iter().filter_map(figure).collect();
+    let known = match other.protocol {
+        Protocol::TaskAware => "task known at test",
+        Protocol::TaskAgnostic => "task withheld at test, all classes compete (X-TAIL)",
+    };
+    (!figures.is_empty()).then(|| format!("{known}: {}", figures.join(", ")))
+}
+
+/// Where the borders between training and test images come from, on one line: figures over different borders are not
+/// comparable.
+pub fn splits_line(tasks: &[TaskRecord]) -> String {
+    let mut families: Vec<(&str, Vec<&str>)> = Vec::new();
+    for task in tasks {
+        match families.iter_mut().find(|(family, _)| *family == task.split_family) {
+            Some((_, names)) => names.push(&task.name),
+            None => families.push((&task.split_family, vec![&task.name])),
+        }
+    }
+    let parts: Vec<String> = match &families[..] {
+        [(family, _)] => vec![(*family).to_owned()],
+        _ => families.iter().map(|(family, names)| format!("{family} ({})", names.join(", "))).collect(),
+    };
+    format!("splits: {}", parts.join("; "))
+}
+
 /// The `mtil` figures of every task, as in the tables of the ZSCL paper; the last column has those of the whole run.
 pub fn tasks_table(matrix: &AccuracyMatrix) -> String {
     let names = matrix.tasks().iter().map(String::as_str);
@@ -55,15 +88,17 @@ pub fn tasks_table(matrix: &AccuracyMatrix) -> String {
     Grid { header, rows }.render(Format::Text)
 }
 
-/// One row of accuracies, a line a task.
-pub fn row_table(names: &[String], images: &[usize], accuracies: &[f64]) -> String {
+/// Accuracies under some protocols, a line a task and a column a protocol.
+pub fn row_table(names: &[String], images: &[usize], columns: &[(&str, Vec<f64>)]) -> String {
     let mut table = table();
-    table.set_header(["task", "test images", "accuracy"]);
-    for ((name, images), accuracy) in names.iter().zip(images).zip(accuracies) {
-        table.add_row([Cell::new(name), right(&images.to_string()), number(*accuracy)]);
+    table.set_header(["task", "test images"].into_iter().chain(columns.iter().map(|(name, _)| *name)));
+    for (task, (name, images)) in names.iter().zip(images).enumerate() {
+        let accuracies = columns.iter().map(|(_, column)| number(column[task]));
+        table.add_row([Cell::new(name), right(&images.to_string())].into_iter().chain(accuracies));
     }
-    let mean = accuracies.iter().sum::<f64>() / accuracies.len() as f64;
-    table.add_row([Cell::new("mean"), right(&images.iter().sum::<usize>().to_string()), number(mean)]);
+    let means = columns.iter().map(|(_, column)| number(column.iter().sum::<f64>() / column.len() as f64));
+    let total = right(&images.iter().sum::<usize>().to_string());
+    table.add_row([Cell::new("mean"), total].into_iter().chain(means));
     table.to_string()
 }
 

@@ -1,4 +1,4 @@
-//! Tables of `caption TAB url` or `caption TAB url TAB image`.
+//! Tables of `caption TAB url`, of `caption TAB url TAB image`, and indices of `title TAB filepath`.
 
 use std::{
     fs::File,
@@ -13,26 +13,35 @@ use super::{
     CaptionSamples,
 };
 
+/// First line of an index of images: every further line is a caption and the path of its image.
+pub(super) const INDEX_HEAD: &str = "title\tfilepath";
+
 /// Reads a table, checking that the images that it names are there.
 pub(super) fn read(file: &Path) -> Result<CaptionSamples, DatasetError> {
     let folder = file.parent().unwrap_or(Path::new(""));
     let mut samples = CaptionSamples::new(file);
     let content = BufReader::new(File::open(file).map_err(io_error(file))?);
+    let mut is_index = false;
     for (number, line) in (1..).zip(content.split(b'\n')) {
         let line = line.map_err(io_error(file))?;
         let at_line = |reason: String| corrupt(file, format!("line {number}: {reason}"));
         let line = str::from_utf8(&line).map_err(|error| at_line(error.to_string()))?;
         let line = line.strip_suffix('\r').unwrap_or(line);
+        if number == 1 && line == INDEX_HEAD {
+            is_index = true;
+            continue;
+        }
         if line.is_empty() {
             continue;
         }
         let columns: Vec<_> = line.split('\t').collect();
         let (caption, image) = match columns.as_slice() {
-            [caption, _] | [caption, _, ""] => (*caption, None),
-            [caption, _, image] => (*caption, Some(folder.join(image))),
+            [caption, image] if is_index => (*caption, Some(folder.join(image))),
+            [caption, _] | [caption, _, ""] if !is_index => (*caption, None),
+            [caption, _, image] if !is_index => (*caption, Some(folder.join(image))),
             _ => {
-                let count = columns.len();
-                return Err(at_line(format!("it has {count} columns, expected 2 or 3")));
+                let (count, expected) = (columns.len(), if is_index { "2" } else { "2 or 3" });
+                return Err(at_line(format!("it has {count} columns, expected {expected}")));
             }
         };
         if caption.trim().is_empty() {
@@ -40,7 +49,11 @@ pub(super) fn read(file: &Path) -> Result<CaptionSamples, DatasetError> {
         }
         if let Some(image) = image.as_deref().filter(|image| !image.is_file()) {
             let what = format!("image of line {number} of {}", file.display());
-            let hint = "leave the third column empty where there is no image";
+            let hint = if is_index {
+                "fetch the images again, or leave the line out"
+            } else {
+                "leave the third column empty where there is no image"
+            };
             return Err(missing(what, image, hint));
         }
         samples.push(caption.trim(), image);
@@ -90,6 +103,30 @@ mod tests {
             let error = written(content).1.err().unwrap().to_string();
             assert!(error.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn an_index_names_captions_and_images_below_its_folder() {
+        let (_dir, samples) = written(b"title\tfilepath\na cat\ta.png\na dog\t./a.png\n");
+        let samples = samples.unwrap();
+        assert_eq!((samples.len(), samples.caption(1)), (2, Some("a dog")));
+        assert_eq!(samples.image(0).unwrap().width(), 5);
+        let error = written(b"title\tfilepath\na cat\thttp://a\ta.png").1.err().unwrap().to_string();
+        assert!(error.contains("line 2: it has 3 columns, expected 2"), "{error}");
+        let error = written(b"title\tfilepath\na cat\tgone.png").1.err().unwrap().to_string();
+        assert!(error.contains("line 2") && error.contains("gone.png"), "{error}");
+    }
+
+    #[test]
+    fn the_index_of_a_table_stands_for_it() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("Validation.tsv"), "first\tb\nsecond\tb").unwrap();
+        image::RgbImage::new(5, 4).save(dir.path().join("a.png")).unwrap();
+        fs::write(dir.path().join("Validation_output.csv"), "title\tfilepath\nsecond\ta.png").unwrap();
+        let samples = Captions::open(dir.path()).unwrap().split(Split::Train).unwrap();
+        assert_eq!((samples.len(), samples.caption(0), samples.has_image(0)), (1, Some("second"), true));
+        let table = Captions::open(dir.path().join("Validation.tsv")).unwrap().split(Split::Train).unwrap();
+        assert_eq!(table.len(), 2);
     }
 
     #[test]

@@ -29,6 +29,9 @@ impl Classes {
         root: &Path,
     ) -> Result<Self, DatasetError> {
         let folders = sorted(folders);
+        if let Some(listed) = &config.class_folders {
+            return Self::listed(listed, &folders, config, root);
+        }
         let (source, named) = match &config.class_names {
             Some(ClassNames::File(file)) => {
                 let file = root.join(file);
@@ -45,6 +48,21 @@ impl Classes {
         Ok(Self { labels, names })
     }
 
+    /// The classes in the order of `class-folders`, whether or not they have pictures.
+    fn listed(listed: &[String], folders: &[String], config: &FolderConfig, root: &Path) -> Result<Self, DatasetError> {
+        if let Some(other) = folders.iter().find(|folder| !listed.contains(folder)) {
+            return Err(corrupt(root, format!("it has pictures of {other:?}, which is no class of the dataset")));
+        }
+        if let Some(file) = &config.class_order {
+            check_order(listed, &root.join(file))?;
+        }
+        let names = match &config.class_names {
+            Some(ClassNames::InOrder(names)) => names.clone(),
+            _ => listed.iter().map(|folder| in_words(folder)).collect(),
+        };
+        Ok(Self { labels: listed.iter().cloned().zip(0..).collect(), names })
+    }
+
     pub(super) fn len(&self) -> usize {
         self.names.len()
     }
@@ -55,6 +73,21 @@ impl Classes {
 
     pub(super) fn into_names(self) -> Vec<String> {
         self.names
+    }
+}
+
+/// Refuses a file of classes that has them in another order.
+fn check_order(listed: &[String], file: &Path) -> Result<(), DatasetError> {
+    let text = read_text(file, "list of classes", "fetch the whole dataset")?;
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    if lines.len() != listed.len() {
+        return Err(corrupt(file, format!("it has {} classes, the dataset has {}", lines.len(), listed.len())));
+    }
+    match (1..).zip(lines.iter().zip(listed)).find(|(_, (line, folder))| *line != folder) {
+        Some((number, (line, folder))) => {
+            Err(corrupt(file, format!("line {number} is the class {line:?}, expected was {folder:?}")))
+        }
+        None => Ok(()),
     }
 }
 

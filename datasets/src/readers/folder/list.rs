@@ -9,21 +9,17 @@ use super::{
         files::{missing, read_text},
         picture,
     },
-    ClassFrom, List, scan,
+    ClassFrom, FolderConfig, List, scan,
     sources::Entry,
 };
 
-/// Reads a list whose paths start at `folder`; `rule` beats the label column.
-pub(super) fn read(
-    list: &List,
-    root: &Path,
-    folder: &Path,
-    rule: Option<ClassFrom>,
-) -> Result<Vec<Entry>, DatasetError> {
+/// Reads a list whose paths start at `folder`; `class-from` beats the label column.
+pub(super) fn read(list: &List, root: &Path, folder: &Path, config: &FolderConfig) -> Result<Vec<Entry>, DatasetError> {
+    let form = Form { rule: config.class_from, label_is_rest: config.label_is_rest_of_line };
     let files = match list {
         List::Lines(lines) => {
             let lines = lines.iter().map(String::as_str);
-            return read_lines(lines, Path::new("the descriptor's list"), folder, rule);
+            return read_lines(lines, Path::new("the descriptor's list"), folder, form);
         }
         List::File(file) => std::slice::from_ref(file),
         List::Files { files } => files,
@@ -32,22 +28,29 @@ pub(super) fn read(
     for file in files {
         let file = root.join(file);
         let text = read_text(&file, "list of pictures", "check train-list and test-list")?;
-        found.extend(read_lines(text.lines(), &file, folder, rule)?);
+        found.extend(read_lines(text.lines(), &file, folder, form)?);
     }
     Ok(found)
+}
+
+/// How a line is read.
+#[derive(Clone, Copy)]
+struct Form {
+    rule: Option<ClassFrom>,
+    label_is_rest: bool,
 }
 
 fn read_lines<'a>(
     lines: impl Iterator<Item = &'a str>,
     source: &Path,
     folder: &Path,
-    rule: Option<ClassFrom>,
+    form: Form,
 ) -> Result<Vec<Entry>, DatasetError> {
     (1..)
         .zip(lines.map(str::trim))
         .filter(|(_, line)| !line.is_empty() && !line.starts_with('#'))
         .map(|(number, line)| {
-            read_line(line, folder, rule)?.ok_or_else(|| {
+            read_line(line, folder, form)?.ok_or_else(|| {
                 let what = format!("picture in line {number} of {}", source.display());
                 let hint = "the list and the folder of pictures must belong together";
                 missing(what, &folder.join(columns(line).0), hint)
@@ -57,16 +60,19 @@ fn read_lines<'a>(
 }
 
 /// The picture of a line; `None` when it is not there.
-fn read_line(line: &str, folder: &Path, rule: Option<ClassFrom>) -> Result<Option<Entry>, DatasetError> {
-    let (path, label) = columns(line);
+fn read_line(line: &str, folder: &Path, form: Form) -> Result<Option<Entry>, DatasetError> {
+    let (path, label) = match line.split_once(char::is_whitespace) {
+        Some((path, rest)) if form.label_is_rest => (path, Some(rest.trim())),
+        _ => columns(line),
+    };
     // A path may itself hold spaces or commas.
     let found = find(folder, path).map(|path| (path, label));
     let Some((path, label)) = found.or_else(|| Some((find(folder, line)?, None))) else {
         return Ok(None);
     };
-    match (rule, label) {
+    match (form.rule, label) {
         (None, Some(label)) => Ok(Some(Entry { path, class: label.to_owned() })),
-        _ => scan::entry(path, rule.unwrap_or(ClassFrom::Folder)).map(Some),
+        _ => scan::entry(path, form.rule.unwrap_or(ClassFrom::Folder)).map(Some),
     }
 }
 

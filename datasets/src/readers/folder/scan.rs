@@ -10,7 +10,7 @@ use super::{
         picture::is_picture,
     },
     ClassFrom, FolderConfig,
-    sources::Entry,
+    sources::{Entry, is_left_out},
 };
 
 /// All pictures of `folder`: of its class folders, or of itself where the file names tell the class.
@@ -21,6 +21,7 @@ pub(super) fn pictures(folder: &Path, config: &FolderConfig) -> Result<Vec<Entry
     }
     match config.class_from.unwrap_or(ClassFrom::Folder) {
         ClassFrom::Folder => class_folders(folder, config),
+        ClassFrom::PathBelowFirstFolder => nested_classes(folder),
         rule => pictures_in(folder)?.into_iter().map(|path| entry(path, rule)).collect(),
     }
 }
@@ -29,7 +30,7 @@ fn class_folders(folder: &Path, config: &FolderConfig) -> Result<Vec<Entry>, Dat
     let mut found = Vec::new();
     for class_folder in entries(folder)?.into_iter().filter(|path| path.is_dir()) {
         let class = text_name(&class_folder)?;
-        if config.exclude.contains(&class) {
+        if is_left_out(&class, config) {
             continue;
         }
         let pictures = match &config.nested {
@@ -49,6 +50,32 @@ fn class_folders(folder: &Path, config: &FolderConfig) -> Result<Vec<Entry>, Dat
     Ok(found)
 }
 
+/// All pictures below `folder`, sorted bytewise by their whole path.
+fn nested_classes(folder: &Path) -> Result<Vec<Entry>, DatasetError> {
+    let mut found = Vec::new();
+    for first in entries(folder)?.into_iter().filter(|path| path.is_dir()) {
+        for class_folder in entries(&first)?.into_iter().filter(|path| path.is_dir()) {
+            collect_nested(&class_folder, &text_name(&class_folder)?, &mut found)?;
+        }
+    }
+    if found.is_empty() {
+        return Err(corrupt(folder, "it holds no pictures in folders of the form LETTER/CLASS/"));
+    }
+    found.sort_unstable_by(|a, b| a.path.as_os_str().as_encoded_bytes().cmp(b.path.as_os_str().as_encoded_bytes()));
+    Ok(found)
+}
+
+fn collect_nested(folder: &Path, class: &str, found: &mut Vec<Entry>) -> Result<(), DatasetError> {
+    for path in entries(folder)? {
+        if path.is_dir() {
+            collect_nested(&path, &format!("{class}/{}", text_name(&path)?), found)?;
+        } else if is_picture(&path) {
+            found.push(Entry { path, class: class.to_owned() });
+        }
+    }
+    Ok(())
+}
+
 fn pictures_in(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     let mut found = entries(folder)?;
     found.retain(|path| is_picture(path) && path.is_file());
@@ -60,6 +87,9 @@ pub(super) fn entry(path: PathBuf, rule: ClassFrom) -> Result<Entry, DatasetErro
     let class = match rule {
         ClassFrom::Folder => text_name(path.parent().unwrap_or(Path::new("")))?,
         ClassFrom::BeforeLastUnderscore | ClassFrom::AfterFirstUnderscore => class_in_name(&path, rule)?,
+        ClassFrom::PathBelowFirstFolder => {
+            return Err(corrupt(&path, "path-below-first-folder goes with folders of pictures, not with lists"));
+        }
     };
     Ok(Entry { path, class })
 }

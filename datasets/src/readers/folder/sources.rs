@@ -9,7 +9,7 @@ use clf_core::data::DatasetError;
 
 use super::{
     super::files::{corrupt, entries, name_bytes},
-    FolderConfig, hold_out, list, scan,
+    FolderConfig, OtherClasses, hold_out, list, permuted, scan,
 };
 
 /// A picture and what its class is called in the dataset's files.
@@ -27,18 +27,18 @@ pub(super) fn gather(root: &Path, config: &FolderConfig) -> Result<Gathered, Dat
     let mut test = match (&config.test_list, &folders.test) {
         (Some(test_list), folder) => {
             let folder = folder.as_deref().unwrap_or(&folders.base);
-            Some(list::read(test_list, root, folder, config.class_from)?)
+            Some(list::read(test_list, root, folder, config)?)
         }
         (None, Some(folder)) => Some(scan::pictures(folder, config)?),
         (None, None) => None,
     };
     let mut train = match &config.train_list {
-        Some(train_list) => list::read(train_list, root, &folders.train, config.class_from)?,
+        Some(train_list) => list::read(train_list, root, &folders.train, config)?,
         None => scan::pictures(&folders.train, config)?,
     };
     separate(&mut train, test.as_deref(), root, config)?;
     for split in [Some(&mut train), test.as_mut()].into_iter().flatten() {
-        split.retain(|entry| !config.exclude.contains(&entry.class));
+        split.retain(|entry| !is_left_out(&entry.class, config));
     }
     if let Some(fraction) = config.test_fraction {
         if test.is_some() {
@@ -48,10 +48,24 @@ pub(super) fn gather(root: &Path, config: &FolderConfig) -> Result<Gathered, Dat
         let (kept, held) = hold_out::hold_out(train, fraction, config.seed).map_err(|reason| corrupt(root, reason))?;
         (train, test) = (kept, Some(held));
     }
+    if let Some(split) = config.permuted_split {
+        if test.is_some() {
+            return Err(corrupt(root, "permuted-split is set, but there is a folder of test pictures"));
+        }
+        let (kept, held) = permuted::permuted_split(train, split);
+        (train, test) = (kept, Some(held));
+    }
     if train.is_empty() {
         return Err(corrupt(root, "no pictures are left to learn from"));
     }
     Ok((train, test))
+}
+
+/// Whether the descriptor says that pictures of `class` are none of the dataset's.
+pub(super) fn is_left_out(class: &str, config: &FolderConfig) -> bool {
+    let is_other = || config.class_folders.as_ref().is_some_and(|folders| !folders.iter().any(|known| known == class));
+    config.exclude.iter().any(|excluded| excluded == class)
+        || config.other_classes == OtherClasses::Ignore && is_other()
 }
 
 /// Keeps test pictures out of the training split.
@@ -96,11 +110,9 @@ impl Folders {
             return Ok(Self { base, train, test });
         }
         let train = config.train_images.as_ref().map(|images| root.join(images));
-        Ok(Self {
-            train: train.unwrap_or_else(|| base.clone()),
-            test: config.test_images.as_ref().map(|images| root.join(images)),
-            base,
-        })
+        let test = config.test_images.as_ref().map(|images| images.first_in(root));
+        let test = test.filter(|test| !config.test_may_be_absent || test.is_dir());
+        Ok(Self { train: train.unwrap_or_else(|| base.clone()), test, base })
     }
 }
 

@@ -5,6 +5,7 @@ use std::{
 
 use clf_core::{
     Capabilities, Error, Scenario,
+    data::DataFolder,
     store::{RunStore, read_environment, read_run},
 };
 use clf_report::{Comparison, Difference, Format, Settings};
@@ -14,7 +15,7 @@ use super::{print, print_json, stop_flag};
 use crate::{
     arguments::{CompareArguments, SetupArguments},
     launch::{Inputs, Plan, read_scenario, user_layers},
-    paths, progress,
+    progress,
 };
 
 /// `clf compare`.
@@ -27,7 +28,9 @@ pub fn compare(arguments: &CompareArguments) -> Result<(), Error> {
         return print_json(&comparison);
     }
     let format = if arguments.markdown { Format::Markdown } else { Format::Text };
-    print(&format!("{}\n\n{}", comparison.metrics_table(format), comparison.last_row_table(format)))
+    let tables = [Some(comparison.metrics_table(format)), comparison.other_table(format)];
+    let tables = tables.into_iter().flatten().chain([comparison.last_row_table(format), comparison.splits_line()]);
+    print(&tables.collect::<Vec<_>>().join("\n\n"))
 }
 
 /// Runs that were all found possible, and what they share.
@@ -63,9 +66,9 @@ impl Batch {
         let mut jobs: Vec<Job> = plans(arguments, &file)?.into_iter().map(job).collect();
         jobs.iter().try_for_each(|job| RunStore::check_free(&job.folder, true))?;
 
-        let root = paths::data_root(setup.data.data.as_deref());
-        let scenarios = Scenarios::open(&file, &root, &jobs)?;
-        let inputs = Inputs::load(setup, file.model(), &root)?;
+        let data = setup.data.folder.open();
+        let scenarios = Scenarios::open(&file, &data, &jobs)?;
+        let inputs = Inputs::load(setup, file.model(), &data.path)?;
         for job in &mut jobs {
             let scenario = scenarios.of(&job.plan)?;
             of_method(job.plan.entry.name, inputs.check(&job.plan, scenario))?;
@@ -118,11 +121,11 @@ fn plans(arguments: &CompareArguments, file: &ScenarioFile) -> Result<Vec<Plan>,
 }
 
 impl Scenarios {
-    fn open(file: &ScenarioFile, data_root: &Path, jobs: &[Job]) -> Result<Self, Error> {
+    fn open(file: &ScenarioFile, data: &DataFolder, jobs: &[Job]) -> Result<Self, Error> {
         let mut opened = Self(Vec::new());
         for needs in jobs.iter().map(|job| data_needs(job.plan.needs)) {
             if opened.0.iter().all(|(other, _)| *other != needs) {
-                opened.0.push((needs, file.open(data_root, needs)?));
+                opened.0.push((needs, file.open(data, needs)?));
             }
         }
         Ok(opened)

@@ -1,5 +1,13 @@
 //! `clf data`: what is done with datasets beside learning from them.
 
+mod fetch;
+mod import;
+mod linked;
+mod list;
+mod sets;
+mod stamp;
+mod verify;
+
 use std::{fs, path::Path};
 
 use clf_core::{
@@ -13,14 +21,20 @@ use clf_core::{
 use serde_json::json;
 
 use super::{print, print_json};
-use crate::{arguments::PrepareArguments, paths, progress::Meter};
+use crate::{arguments::PrepareArguments, progress::Meter};
+
+pub use fetch::fetch;
+pub use import::import;
+pub use list::{list, place};
+pub use verify::verify;
 
 /// `clf data prepare`.
 pub fn prepare(arguments: &PrepareArguments) -> Result<(), Error> {
-    let PrepareArguments { name, size, train, data, json } = arguments;
-    let (base, root) = (Path::new(""), paths::data_root(data.as_deref()));
-    let dataset = registry::open_unprepared(name, base, &root)?;
-    let folder = prepared::folder(name, base, &root);
+    let PrepareArguments { name, size, train, folder, json } = arguments;
+    let base = Path::new("");
+    let data = folder.open();
+    let dataset = registry::open_unprepared(name, base, &data)?;
+    let folder = prepared::folder(name, base, &data.path);
     // Reference sets have training images alone, and are read by the test transform.
     let scored = match dataset.split(Split::Test) {
         Err(DatasetError::Unsuitable { .. }) => Split::Train,

@@ -1,7 +1,7 @@
 //! One file a command.
 
 mod compare;
-mod data;
+pub mod data;
 mod eval;
 mod list;
 mod metrics;
@@ -22,7 +22,6 @@ use std::{
 use clf_core::Error;
 
 pub use compare::compare;
-pub use data::prepare;
 pub use eval::eval;
 pub use list::list;
 pub use metrics::metrics;

@@ -10,21 +10,20 @@ use clf_core::{
     burn::tensor::Device,
     clip::{Clip, ClipConfig, PRESETS, random_weights},
     config::parse_assignment,
-    data::{Concat, Samples, Split},
+    data::{Concat, DataFolder, Samples, Split},
     engine::{Pairs, Pretrain, TrainSettings},
     registry,
     task::Prompt,
 };
 
 use super::stop_flag;
-use crate::{arguments::PretrainArguments, device, model, paths, progress::Meter};
+use crate::{arguments::PretrainArguments, device, model, progress::Meter};
 
 /// `clf pretrain`.
 pub fn pretrain(arguments: &PretrainArguments) -> Result<(), Error> {
     let settings = settings(arguments)?;
     check_writable(&arguments.out)?;
-    let root = paths::data_root(arguments.data.data.as_deref());
-    let pairs = open_pairs(&arguments.pairs, &root)?;
+    let pairs = open_pairs(&arguments.pairs, &arguments.data.folder.open())?;
     let device = device::open(&arguments.data.device)?;
     let start = start(arguments, &device)?;
     let mut log = arguments.log.as_deref().map(create).transpose()?;
@@ -76,11 +75,11 @@ fn check_writable(path: &Path) -> Result<(), Error> {
         .map_err(|error| Error::io("write to", folder, error))
 }
 
-fn open_pairs(locators: &[String], root: &Path) -> Result<Pairs, Error> {
+fn open_pairs(locators: &[String], data: &DataFolder) -> Result<Pairs, Error> {
     let mut images: Vec<Arc<dyn Samples>> = Vec::new();
     let mut texts = Vec::new();
     for locator in locators {
-        let dataset = registry::open_dataset(locator, Path::new(""), root)?;
+        let dataset = registry::open_dataset(locator, Path::new(""), data)?;
         let samples = dataset.split(Split::Train)?;
         for index in 0..samples.len() {
             let text = match (samples.caption(index), samples.label(index)) {

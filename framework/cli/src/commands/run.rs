@@ -2,9 +2,9 @@ use std::path::Path;
 
 use clf_core::{
     Error,
-    store::{RunStore, read_run},
+    store::{RunStore, read_environment, read_run},
 };
-use clf_report::{matrix_table, metrics_table};
+use clf_report::{matrix_table, metrics_table, other_line, splits_line};
 
 use super::{print, print_json, stop_flag};
 use crate::{
@@ -21,9 +21,9 @@ pub fn run(arguments: &RunArguments) -> Result<(), Error> {
     let folder = arguments.out.clone().unwrap_or_else(|| plan.folder(Path::new(paths::RUNS), &file));
     RunStore::check_free(&folder, arguments.overwrite)?;
 
-    let root = paths::data_root(setup.data.data.as_deref());
-    let scenario = file.open(&root, plan.needs)?;
-    let inputs = Inputs::load(setup, file.model(), &root)?;
+    let data = setup.data.folder.open();
+    let scenario = file.open(&data, plan.needs)?;
+    let inputs = Inputs::load(setup, file.model(), &data.path)?;
     inputs.run(&plan, &*scenario, &folder, stop_flag())?;
     show(&folder, arguments.json)
 }
@@ -36,5 +36,9 @@ fn show(folder: &Path, json: bool) -> Result<(), Error> {
     print(&matrix_table(&matrix))?;
     let untouched = matrix.untouched().metrics(&result.procedure);
     print(&metrics_table(&result.method, &matrix.metrics(&result.procedure), &untouched))?;
+    if let Some(line) = other_line(&result) {
+        print(&line)?;
+    }
+    print(&splits_line(&read_environment(folder)?.tasks))?;
     print(&format!("{} s, {}", result.seconds.round(), folder.display()))
 }

@@ -1,6 +1,6 @@
 use clf_core::{
     Error,
-    registry::{self, HookEntry, MethodEntry, ScenarioEntry},
+    registry::{self, DatasetEntry, HookEntry, MethodEntry, ScenarioEntry},
 };
 use serde_json::json;
 
@@ -28,6 +28,10 @@ pub fn show(arguments: &ShowArguments) -> Result<(), Error> {
         Shown::Scenario => {
             let entry = registry::find::<ScenarioEntry>(name)?;
             (entry.summary, "", &[], entry.toml.to_owned())
+        }
+        Shown::Dataset => {
+            let entry = registry::find::<DatasetEntry>(name)?;
+            (entry.summary, "", &[], clf_datasets::descriptor_text(name).unwrap_or_default().to_owned())
         }
     };
     if arguments.json {

@@ -41,5 +41,5 @@ fn only_pictures_in_files_of_their_own_are_prepared() {
     let bench = Bench::new();
     bench.fails("data prepare mini:shapes", 3, &["mini:shapes", "files of their own"]);
     bench.fails("data prepare folder:nowhere", 3, &["nowhere"]);
-    bench.fails("data prepare cifar101", 2, &["did you mean \"cifar100\"?"]);
+    bench.fails("data prepare cifar-100", 2, &["did you mean \"cifar100\"?"]);
 }

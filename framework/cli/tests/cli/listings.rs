@@ -16,7 +16,8 @@ fn every_kind_is_listed_by_name() {
 #[test]
 fn every_registered_thing_can_be_shown() {
     let bench = Bench::new();
-    for (kind, plural) in [("method", "methods"), ("hook", "hooks"), ("scenario", "scenarios")] {
+    for (kind, plural) in [("method", "methods"), ("hook", "hooks"), ("scenario", "scenarios"), ("dataset", "datasets")]
+    {
         let list: serde_json::Value = serde_json::from_str(&bench.ok(&format!("list {plural} --json"))).unwrap();
         for entry in list.as_array().unwrap() {
             let name = entry["name"].as_str().unwrap();
@@ -35,7 +36,7 @@ fn every_registered_thing_can_be_shown() {
 #[test]
 fn the_tables_of_the_readme_are_those_of_the_program() {
     let readme = include_str!("../../../../README.md");
-    for kind in ["methods", "hooks", "scenarios", "models"] {
+    for kind in ["methods", "hooks", "scenarios", "datasets", "models"] {
         let table = Bench::new().ok(&format!("list {kind} --markdown"));
         assert!(readme.contains(table.trim()), "README.md lacks the table of `clf list {kind} --markdown`:\n{table}");
     }

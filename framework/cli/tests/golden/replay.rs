@@ -104,6 +104,8 @@ fn scenario(golden: &Golden, settings: &Value) -> Recorded {
         test: train,
         order: golden.batches(text(settings, "train_index")),
         reference_order: golden.batches(text(settings, "ref_index")),
+        split_family: String::new(),
+        augment_once: false,
         settings: TaskSettings::default(),
     };
     // What the memory of iCaRL was filled from: two tasks that left the weights as they were.
@@ -325,6 +327,8 @@ pub fn check_evaluation(golden: &Golden) {
             test: eval,
             order: BatchOrder::Stored,
             reference_order: BatchOrder::Stored,
+            split_family: String::new(),
+            augment_once: false,
             settings: TaskSettings::default(),
         }],
         reference: Reference {

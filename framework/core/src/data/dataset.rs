@@ -33,12 +33,34 @@ pub struct DatasetInfo {
     pub class_names: Vec<String>,
     /// Prompt templates with one `{}` each; the first is the training prompt, all of them are averaged at evaluation.
     pub templates: Vec<String>,
+    /// Where the border between training and test images comes from, for example `official` or `reference-80-20`:
+    /// figures over different borders are not comparable.
+    pub split_family: String,
 }
 
 impl DatasetInfo {
     /// The prompt of `class` under template number `template`.
     pub fn prompt(&self, template: usize, class: usize) -> String {
         self.templates[template].replace("{}", &self.class_names[class])
+    }
+}
+
+/// The [split family](DatasetInfo::split_family) of data whose files say what is what.
+pub const AS_FOUND: &str = "as found";
+
+/// Where named datasets are, and what is demanded of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DataFolder {
+    /// The folder that holds one folder a dataset.
+    pub path: PathBuf,
+    /// Whether a copy with fewer images than were published is good enough; its split family says so.
+    pub partial: bool,
+}
+
+impl DataFolder {
+    /// A folder of whole datasets.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), partial: false }
     }
 }
 
@@ -172,6 +194,24 @@ pub enum DatasetError {
         /// What the decoder said.
         #[source]
         source: image::ImageError,
+    },
+    /// A dataset with other numbers of images than were published.
+    #[error(
+        "dataset {dataset:?} at {}: found {found} {split} images, published are {published}\n  hint: get the rest with clf data \
+         fetch {dataset}; if a smaller copy is meant, say so with --partial-data",
+        path.display()
+    )]
+    Count {
+        /// The dataset's name.
+        dataset: String,
+        /// Its folder.
+        path: PathBuf,
+        /// The split.
+        split: Split,
+        /// Images found.
+        found: usize,
+        /// Images published.
+        published: usize,
     },
     /// The dataset exists but lacks what was asked of it.
     #[error("dataset {dataset:?}: {reason}\n  hint: {hint}")]

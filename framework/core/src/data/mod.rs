@@ -9,7 +9,7 @@ mod stream;
 mod subset;
 
 pub use concat::Concat;
-pub use dataset::{Dataset, DatasetError, DatasetInfo, Samples, Split};
+pub use dataset::{AS_FOUND, DataFolder, Dataset, DatasetError, DatasetInfo, Samples, Split};
 pub use loader::{Augment, HostBatch, Loader, Transform, load_batch};
 pub use order::BatchOrder;
 pub use stream::Stream;

@@ -1,4 +1,4 @@
-use std::{cell::OnceCell, ops::Range, sync::atomic::Ordering};
+use std::{cell::OnceCell, collections::HashMap, ops::Range, sync::atomic::Ordering};
 
 use burn::tensor::Tensor;
 use clf_clip::Clip;
@@ -23,9 +23,9 @@ use crate::{
 pub struct Predictions {
     /// 0-based task the images belong to.
     pub task: usize,
-    /// Label of every image among the candidate classes.
+    /// Label of every image among the candidate classes; of classes of one name in several tasks the first.
     pub labels: Vec<usize>,
-    /// Class with the highest score; the first of equals.
+    /// Class with the highest score, the first of equals; of classes of one name in several tasks the first.
     pub predicted: Vec<usize>,
 }
 
@@ -44,17 +44,28 @@ pub struct Row {
     pub learned: usize,
     /// One entry for every task that the scenario scores at this point.
     pub predictions: Vec<Predictions>,
+    /// The same images under the [other protocol](Scenario::other_candidates).
+    pub other: Vec<Predictions>,
 }
 
 impl Row {
     /// Accuracy on every task in percent; not a number where it is not scored.
     pub fn accuracies(&self, tasks: usize) -> Vec<f64> {
-        let mut row = vec![f64::NAN; tasks];
-        for predictions in &self.predictions {
-            row[predictions.task] = predictions.accuracy();
-        }
-        row
+        accuracies(&self.predictions, tasks)
     }
+
+    /// The same under the other protocol.
+    pub fn other_accuracies(&self, tasks: usize) -> Vec<f64> {
+        accuracies(&self.other, tasks)
+    }
+}
+
+fn accuracies(predictions: &[Predictions], tasks: usize) -> Vec<f64> {
+    let mut row = vec![f64::NAN; tasks];
+    for predictions in predictions {
+        row[predictions.task] = predictions.accuracy();
+    }
+    row
 }
 
 /// Scores models on the test sets of a scenario.
@@ -100,22 +111,26 @@ impl Evaluator<'_> {
     ) -> Result<Vec<Row>, Error> {
         let tasks = self.scenario.tasks();
         let classifiers = vec![OnceCell::new(); tasks.len()];
-        let mut rows: Vec<Row> = learned.map(|learned| Row { learned, predictions: Vec::new() }).collect();
+        let mut rows: Vec<Row> =
+            learned.map(|learned| Row { learned, predictions: Vec::new(), other: Vec::new() }).collect();
         for (task_id, task) in tasks.iter().enumerate() {
             let mut sets = Vec::new();
-            for row in &rows {
-                if let Some(candidates) = self.scenario.candidates(row.learned, task_id) {
-                    sets.push((row.learned, self.candidate_set(model, task_id, candidates, &classifiers)?));
+            for (i, row) in rows.iter().enumerate() {
+                let main = self.scenario.candidates(row.learned, task_id);
+                let other = self.scenario.other_candidates(row.learned, task_id);
+                for (is_main, candidates) in [(true, main), (false, other)] {
+                    if let Some(candidates) = candidates {
+                        sets.push(((i, is_main), self.candidate_set(model, task_id, candidates, &classifiers)?));
+                    }
                 }
             }
             if sets.is_empty() {
                 continue;
             }
             self.score(model, task, &mut sets, &mut scored)?;
-            for (learned, set) in sets {
-                if let Some(row) = rows.iter_mut().find(|row| row.learned == learned) {
-                    row.predictions.push(set.predictions);
-                }
+            for ((i, is_main), set) in sets {
+                let row = &mut rows[i];
+                if is_main { &mut row.predictions } else { &mut row.other }.push(set.predictions);
             }
         }
         Ok(rows)
@@ -134,6 +149,7 @@ impl Evaluator<'_> {
         let mut parts = Vec::with_capacity(candidates.len());
         let of_task = |task| Candidates { task, classes: tasks[task].class_names.len() };
         let candidate_tasks = candidates.clone().map(of_task).collect();
+        let candidates_of = candidates.clone();
         for id in candidates {
             let part = match classifiers[id].get() {
                 Some(part) => part.clone(),
@@ -141,8 +157,11 @@ impl Evaluator<'_> {
             };
             parts.push(classifiers[id].get_or_init(|| part).clone());
         }
+        let names: Vec<&[String]> = tasks[candidates_of].iter().map(|task| &*task.class_names).collect();
+        let first_of_name = first_of_name(&names);
         let predictions = Predictions { task, labels: Vec::new(), predicted: Vec::new() };
-        Ok(CandidateSet { first_class, candidates: candidate_tasks, classifier: Tensor::cat(parts, 0), predictions })
+        let classifier = Tensor::cat(parts, 0);
+        Ok(CandidateSet { first_class, first_of_name, candidates: candidate_tasks, classifier, predictions })
     }
 
     fn transform(&self, size: usize) -> Transform {
@@ -159,7 +178,7 @@ impl Evaluator<'_> {
         &self,
         model: &Clip,
         task: &Task,
-        sets: &mut [(usize, CandidateSet)],
+        sets: &mut [((usize, bool), CandidateSet)],
         scored: &mut impl FnMut(usize) -> Result<(), Error>,
     ) -> Result<(), Error> {
         let (size, device) = (model.config().vision.image_size, model.device());
@@ -173,8 +192,9 @@ impl Evaluator<'_> {
                 let scoring = Scoring { model, image_features: image_features.clone(), classifier, candidates };
                 let best = self.method.scores(&scoring)?.argmax(1);
                 let best = best.try_into_vec_as::<i32>().map_err(|error| Error::Device(error.to_string()))?;
-                set.predictions.predicted.extend(best.into_iter().map(|class| class as usize));
-                set.predictions.labels.extend(batch.labels.iter().map(|label| set.first_class + label));
+                let first = &set.first_of_name;
+                set.predictions.predicted.extend(best.into_iter().map(|class| first[class as usize]));
+                set.predictions.labels.extend(batch.labels.iter().map(|label| first[set.first_class + label]));
             }
             scored(batch.indices.len())?;
         }
@@ -190,10 +210,22 @@ impl Evaluator<'_> {
 struct CandidateSet {
     /// Position of the task's first class among the candidates.
     first_class: usize,
+    /// The first class of the same name, for every class: two tasks may both have sunflowers.
+    first_of_name: Vec<usize>,
     candidates: Vec<Candidates>,
     /// Unit rows, `[classes, embed]`.
     classifier: Tensor<2>,
     predictions: Predictions,
+}
+
+/// For every class of `tasks`, given by their names, the first class that has its name; of one task each class stands for itself.
+fn first_of_name(tasks: &[&[String]]) -> Vec<usize> {
+    let names = || tasks.iter().copied().flatten();
+    if tasks.len() == 1 {
+        return (0..names().count()).collect();
+    }
+    let mut first = HashMap::new();
+    names().enumerate().map(|(class, name)| *first.entry(name).or_insert(class)).collect()
 }
 
 impl Run<'_> {
@@ -216,5 +248,17 @@ impl Run<'_> {
             }
             observers.iter_mut().try_for_each(|observer| observer.on_event(&Event::Scored { images }))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn classes_of_one_name_in_two_tasks_are_one_and_those_of_one_task_stay_apart() {
+        let [first, second] = [["rose", "sunflower", "rose"], ["daisy", "rose", "oak"]].map(|it| it.map(String::from));
+        assert_eq!(first_of_name(&[&first, &second]), [0, 1, 0, 3, 0, 5]);
+        assert_eq!(first_of_name(&[&first]), [0, 1, 2]);
     }
 }

@@ -166,7 +166,9 @@ impl<'a> Run<'a> {
             let row = match learned.checked_sub(1).filter(|_| !fixed) {
                 None => untouched,
                 // The tasks before the last one have no rows of their own: nothing is learned before all is.
-                Some(_) if joint && learned < tasks.len() => Row { learned, predictions: Vec::new() },
+                Some(_) if joint && learned < tasks.len() => {
+                    Row { learned, predictions: Vec::new(), other: Vec::new() }
+                }
                 Some(_) if joint => {
                     student = self.train_task(0, &Task::joint(tasks), &student)?.load_into(student);
                     self.evaluate(&student, learned..learned + 1)?.swap_remove(0)

@@ -176,6 +176,8 @@ impl Run<'_> {
     fn task_loader(&self, task_id: usize, task: &Task, settings: &TrainSettings, steps: usize) -> Loader {
         let key = self.around.key(task_id);
         let batches = task.order.batches(task.train.len(), settings.batch_size, key, Purpose::TrainOrder).take(steps);
+        let once = task.augment_once;
+        let batches = batches.map(move |(epoch, indices)| (if once { 0 } else { epoch }, indices));
         let size = self.around.zero_shot.config().vision.image_size;
         Loader::start(task.train.clone(), batches, Transform::train(size, settings.augment, key))
     }

@@ -240,7 +240,7 @@ impl Conformance {
 
     fn order(&self, entry: &MethodEntry, plain: Variation, record: &Record) -> Result<(), Violation> {
         let mut other = self.run(entry, Variation { reversed: true, ..plain }, "scores")?;
-        for predictions in other.rows.iter_mut().flat_map(|row| &mut row.predictions) {
+        for predictions in other.rows.iter_mut().flat_map(|row| row.predictions.iter_mut().chain(&mut row.other)) {
             predictions.labels.reverse();
             predictions.predicted.reverse();
         }

@@ -110,6 +110,8 @@ impl World {
                 test: pictures(TEST_IMAGES, true),
                 order: BatchOrder::Shuffled,
                 reference_order: BatchOrder::Shuffled,
+                split_family: String::new(),
+                augment_once: false,
                 settings: TaskSettings::default(),
             }
         };
@@ -205,5 +207,10 @@ impl Scenario for World {
             (_, 0) => Some(0..TASKS),
             _ => (task < learned).then_some(0..learned),
         }
+    }
+
+    fn other_candidates(&self, learned: usize, task: usize) -> Option<Range<usize>> {
+        let own = self.procedure != "mtil";
+        self.candidates(learned, task).map(|_| if own { task..task + 1 } else { 0..TASKS })
     }
 }

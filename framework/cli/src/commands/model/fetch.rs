@@ -1,14 +1,10 @@
-use std::{
-    fs,
-    path::Path,
-    sync::{Mutex, PoisonError},
-};
+use std::{fs, path::Path};
 
 use clf_core::{
     Error,
     clip::zoo::{ZooFile, ZooModel},
 };
-use clf_fetch::{FetchError, Progress, RemoteFile, Stage};
+use clf_fetch::{FetchError, RemoteFile};
 use serde_json::json;
 
 use super::{built_in, print, print_json};
@@ -17,7 +13,7 @@ use crate::{
     model::{self, EMBEDDED},
     model_files::{self, Expected, Found, Origin},
     paths,
-    progress::{Meter, say},
+    progress::{Loads, say},
 };
 
 /// `clf model fetch`.
@@ -57,7 +53,7 @@ fn download(published: &ZooModel, folder: &Path) -> Result<Found, Error> {
             sha256: file.sha256.clone(),
             ..RemoteFile::default()
         };
-        match clf_fetch::download(&remote, folder, &Download::default()) {
+        match clf_fetch::download(&remote, folder, &Loads::new()) {
             Ok(path) => return Ok(Found { path, origin: Origin::Fetched(file.clone()) }),
             Err(FetchError::Unavailable { failures: reasons, hint, .. }) => {
                 failures.extend(reasons);
@@ -90,38 +86,4 @@ fn settled(found: &Found) -> Result<Option<Expected>, Error> {
         record.display()
     ));
     Ok(Some(Expected::Recorded(sum)))
-}
-
-/// Bytes of a step of the bar.
-const MEGABYTE: u64 = 1_000_000;
-
-/// Shows a download on stderr.
-#[derive(Default)]
-struct Download(Mutex<Option<(Meter, u64)>>);
-
-impl Progress for Download {
-    fn begin(&self, file: &str, stage: Stage, total: Option<u64>, done: u64) {
-        let what = if stage == Stage::Loading { "loading" } else { "checking" };
-        let mut meter = Meter::new(format!("{what} {file}"), total.unwrap_or_default().div_ceil(MEGABYTE));
-        meter.advance(done / MEGABYTE, || "MB".to_owned());
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((meter, done % MEGABYTE));
-    }
-
-    fn advance(&self, _file: &str, _stage: Stage, bytes: u64) {
-        if let Some((meter, rest)) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            *rest += bytes;
-            meter.advance(*rest / MEGABYTE, || "MB".to_owned());
-            *rest %= MEGABYTE;
-        }
-    }
-
-    fn end(&self, _file: &str, _stage: Stage) {
-        if let Some((meter, _)) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            meter.finish("done");
-        }
-    }
-
-    fn failed(&self, _file: &str, url: &str, reason: &str) {
-        say(&format!("{url}: {reason}"));
-    }
 }
