@@ -9,6 +9,7 @@ one file: its largest difference from PyTorch's features, relative to the larges
 
 import argparse
 import json
+import logging
 import subprocess
 import sys
 import tempfile
@@ -79,6 +80,8 @@ def features(model, pixels, tokens):
 def torchscript(model, pixels, tokens, path):
     """An archive like OpenAI's: traced, with weights of 16 bits and the sizes as tensors."""
     for name, size in [("input_resolution", 224), ("context_length", CONTEXT), ("vocab_size", END + 1)]:
+        if hasattr(model, name):
+            delattr(model, name)
         model.register_buffer(name, torch.tensor(size), persistent=True)
     traced = torch.jit.trace(model, (pixels, tokens), check_trace=False)
     for parameter in traced.parameters():
@@ -169,6 +172,8 @@ def check_transformers(check, quick):
 
 def main():
     arguments = parse()
+    # Random weights are what is wanted here.
+    logging.disable(logging.WARNING)
     torch.manual_seed(1)
     with tempfile.TemporaryDirectory() as folder:
         check = Check(arguments, Path(folder))
