@@ -12,7 +12,7 @@ use std::{
 
 use clf_core::{
     data::{
-        Augment, Dataset, HostBatch, Samples, Split, Transform, load_batch,
+        Augment, DataFolder, Dataset, HostBatch, Samples, Split, Transform, load_batch,
         prepared::{self, Form, Made},
     },
     random::Key,
@@ -28,7 +28,7 @@ fn fixtures() -> PathBuf {
 }
 
 fn open(locator: &str) -> Arc<dyn Dataset> {
-    open_dataset(locator, &fixtures(), Path::new("/nowhere")).unwrap()
+    open_dataset(locator, &fixtures(), &DataFolder::new("/nowhere")).unwrap()
 }
 
 fn picture(i: u32) -> RgbImage {
@@ -146,13 +146,13 @@ fn pictures_of_a_container_are_prepared_to_the_last_bit_and_noticed_when_they_ch
             std::fs::copy(entry.path(), base.join("set").join(entry.file_name())).unwrap();
         }
         let locator = format!("{reader}:set");
-        let unprepared = open_unprepared(&locator, base, &data).unwrap().split(Split::Train).unwrap();
+        let unprepared = open_unprepared(&locator, base, &DataFolder::new(&data)).unwrap().split(Split::Train).unwrap();
         for form in [Form::Test(SIZE as u32), Form::Originals] {
             let path = prepared::file(&prepared::folder(&locator, base, &data), Split::Train, form);
             let make = || prepared::prepare(&path, &*unprepared, form, |_| {}).unwrap();
             assert_eq!([make(), make()], [Made::Now, Made::Before]);
         }
-        let opened = || open_dataset(&locator, base, &data).unwrap().split(Split::Train);
+        let opened = || open_dataset(&locator, base, &DataFolder::new(&data)).unwrap().split(Split::Train);
         let ready = opened().unwrap();
         assert!((0..ready.len()).all(|index| ready.prepared(index, SIZE).unwrap().is_some()));
         assert_eq!(ready.place(1), unprepared.place(1));
@@ -188,11 +188,11 @@ fn converted_real_datasets_are_what_their_folders_are() {
         let folder = tempfile::tempdir().unwrap();
         let root = real.join(set).canonicalize().unwrap();
         std::fs::write(folder.path().join("set.toml"), format!("root = '{}'\n{text}", root.display())).unwrap();
-        let original = open_dataset("folder:set.toml", folder.path(), Path::new("/nowhere")).unwrap();
+        let original = open_dataset("folder:set.toml", folder.path(), &DataFolder::new("/nowhere")).unwrap();
         for form in ["parquet-snappy", "parquet-zstd", "parquet", "shards"] {
             let reader = form.split('-').next().unwrap();
             let locator = format!("{reader}:{form}/{set}");
-            let data = open_dataset(&locator, &converted, Path::new("/nowhere")).unwrap();
+            let data = open_dataset(&locator, &converted, &DataFolder::new("/nowhere")).unwrap();
             assert_eq!(data.info().class_names, original.info().class_names, "{locator}");
             let mut counts = Vec::new();
             for split in [Split::Train, Split::Test] {
