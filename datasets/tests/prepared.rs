@@ -172,33 +172,58 @@ fn a_file_that_is_cut_off_or_has_a_wrong_bit_anywhere_is_refused() {
     assert!(world.refusal().contains("another version"));
 }
 
-#[test]
-fn real_pictures_are_prepared_to_the_last_bit() {
+/// The folder of real data; without it a line that cannot be overlooked.
+fn real(test: &str) -> Option<PathBuf> {
     let default = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/realdata");
     let real = std::env::var_os("CLF_REALDATA").map_or_else(default, PathBuf::from);
-    if !real.is_dir() {
-        let line = format!("\nSKIPPED prepared real pictures: needs real data at {}\n", real.display());
-        std::io::stderr().write_all(line.as_bytes()).unwrap();
-        return;
+    if real.is_dir() {
+        return Some(real.canonicalize().unwrap());
     }
+    let line = format!("\nSKIPPED {test}: needs real data at {}\n", real.display());
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
+    None
+}
+
+/// Prepares a split of `locator`, and compares every third image with what decoding gives.
+fn assert_prepared_to_the_last_bit(locator: &str, base: &Path, data: &DataFolder, forms: &[Form]) -> usize {
+    let unprepared = open_unprepared(locator, base, data).unwrap().split(Split::Train).unwrap();
+    let indices: Vec<usize> = (0..unprepared.len()).step_by(3).collect();
+    for form in forms {
+        let path = prepared::file(&prepared::folder(locator, base, &data.path), Split::Train, *form);
+        assert_eq!(prepared::prepare(&path, &*unprepared, *form, |_| {}).unwrap(), Made::Now);
+    }
+    let prepared = open_dataset(locator, base, data).unwrap().split(Split::Train).unwrap();
+    let select = |samples: &Arc<dyn Samples>| Subset::of_indices(samples.clone(), &indices);
+    assert_same(&select(&prepared), &select(&unprepared), Transform::test(224));
+    let train = Transform::train(224, Augment::RandomResizedCrop, Key::default());
+    assert_same(&select(&prepared), &select(&unprepared), train);
+    unprepared.len()
+}
+
+#[test]
+fn real_pictures_are_prepared_to_the_last_bit() {
+    let Some(real) = real("real_pictures_are_prepared_to_the_last_bit") else { return };
     let folder = tempfile::tempdir().unwrap();
     for set in ["imagenet-sample-images", "caltech101"] {
         let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/fixtures/{set}.toml"));
-        let root = real.join(set).canonicalize().unwrap();
-        let text = format!("root = '{}'\n{}", root.display(), fs::read_to_string(fixture).unwrap());
+        let text = format!("root = '{}'\n{}", real.join(set).display(), fs::read_to_string(fixture).unwrap());
         fs::write(folder.path().join(format!("{set}.toml")), text).unwrap();
-        let locator = format!("folder:{set}.toml");
-        let (base, data) = (folder.path(), folder.path().join("data"));
-        let unprepared = open_unprepared(&locator, base, &DataFolder::new(&data)).unwrap().split(Split::Train).unwrap();
-        let indices: Vec<usize> = (0..unprepared.len()).step_by(3).collect();
-        for form in [Form::Test(224), Form::Originals] {
-            let path = prepared::file(&prepared::folder(&locator, base, &data), Split::Train, form);
-            assert_eq!(prepared::prepare(&path, &*unprepared, form, |_| {}).unwrap(), Made::Now);
-        }
-        let prepared = open_dataset(&locator, base, &DataFolder::new(&data)).unwrap().split(Split::Train).unwrap();
-        let select = |samples: &Arc<dyn Samples>| Subset::of_indices(samples.clone(), &indices);
-        assert_same(&select(&prepared), &select(&unprepared), Transform::test(224));
-        let train = Transform::train(224, Augment::RandomResizedCrop, Key::default());
-        assert_same(&select(&prepared), &select(&unprepared), train);
+        let data = DataFolder::new(folder.path().join("data"));
+        let forms = [Form::Test(224), Form::Originals];
+        assert_prepared_to_the_last_bit(&format!("folder:{set}.toml"), folder.path(), &data, &forms);
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn named_datasets_are_prepared_to_the_last_bit() {
+    let Some(real) = real("named_datasets_are_prepared_to_the_last_bit") else { return };
+    let folder = tempfile::tempdir().unwrap();
+    for set in real.read_dir().unwrap().flatten().filter(|entry| entry.path().is_dir()) {
+        std::os::unix::fs::symlink(set.path(), folder.path().join(set.file_name())).unwrap();
+    }
+    let data = DataFolder { partial: true, ..DataFolder::new(folder.path()) };
+    let images = ["caltech101", "dtd", "flowers102", "food101", "oxford-pets", "stanford-cars", "tiny-imagenet"]
+        .map(|name| assert_prepared_to_the_last_bit(name, Path::new(""), &data, &[Form::Test(224)]));
+    assert_eq!(images, [646, 80, 160, 140, 66, 264, 2400]);
 }
