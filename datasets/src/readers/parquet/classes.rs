@@ -80,7 +80,8 @@ impl Classes {
             Labels::Texts(texts) => texts.iter().map(|text| self.by_text.get(text.as_deref()?).copied()).collect(),
         };
         let label = |(row, label): (usize, Option<usize>)| {
-            let reason = || format!("row {row} has no label, though others have one");
+            let reason =
+                || format!("row {row} of column {:?} has no label, though others have one", file.label_column());
             label.map(|label| label as u32).ok_or_else(|| corrupt(file.path(), reason()))
         };
         labels.into_iter().enumerate().map(label).collect::<Result<_, _>>().map(Some)
@@ -104,7 +105,9 @@ fn numbers_of(file: &ParquetFile) -> Result<impl Iterator<Item = Option<usize>>,
     let odd = |label: &Option<i64>| label.is_some_and(|label| !(-1..=MAX_CLASS).contains(&label));
     if let Some(row) = numbers.iter().position(odd) {
         let label = numbers[row].unwrap_or_default();
-        return Err(corrupt(file.path(), format!("row {row} has the label {label}, expected the number of a class")));
+        let reason =
+            format!("row {row} of column {:?} is {label}, expected the number of a class", file.label_column());
+        return Err(corrupt(file.path(), reason));
     }
     Ok(numbers.iter().map(|label| label.and_then(|label| usize::try_from(label).ok())))
 }

@@ -103,6 +103,11 @@ impl ParquetFile {
         &self.labels
     }
 
+    /// Name of the column of labels.
+    pub(super) fn label_column(&self) -> String {
+        self.columns.label.as_ref().map(|label| self.name_of(label.column)).unwrap_or_default()
+    }
+
     /// Names of the classes by number, where the schema has them.
     pub(super) fn class_names(&self) -> Option<&[String]> {
         self.columns.label.as_ref()?.names.as_deref()
@@ -244,8 +249,10 @@ impl ParquetFile {
             LabelKind::Int64 => Labels::Numbers(self.read_column::<Int64Type>(source, column)?),
             LabelKind::Text => {
                 let labels = self.read_column::<ByteArrayType>(source, column)?;
-                let text = |label: Option<ByteArray>| label.map(|label| Ok(utf8(&label)?.to_owned())).transpose();
-                Labels::Texts(labels.into_iter().map(text).collect::<Result<_, String>>()?)
+                let text = |(row, label): (usize, &Option<ByteArray>)| {
+                    self.text(column, row, label.as_ref()).map(|text| text.map(str::to_owned))
+                };
+                Labels::Texts(labels.iter().enumerate().map(text).collect::<Result<_, String>>()?)
             }
         })
     }
@@ -253,10 +260,20 @@ impl ParquetFile {
     fn read_captions(&self, source: &Arc<Source>) -> Result<Option<Texts>, String> {
         let Some(column) = self.columns.caption else { return Ok(None) };
         let mut captions = Texts::default();
-        for caption in self.read_column::<ByteArrayType>(source, column)? {
-            captions.push(caption.as_ref().map_or(Ok(""), utf8)?.trim());
+        for (row, caption) in self.read_column::<ByteArrayType>(source, column)?.iter().enumerate() {
+            captions.push(self.text(column, row, caption.as_ref())?.unwrap_or_default().trim());
         }
         Ok(Some(captions))
+    }
+
+    fn text<'a>(&self, column: usize, row: usize, value: Option<&'a ByteArray>) -> Result<Option<&'a str>, String> {
+        let text = value.map(|bytes| str::from_utf8(bytes.data())).transpose();
+        text.map_err(|_| format!("row {row} of column {:?} is not UTF-8 text", self.name_of(column)))
+    }
+
+    fn name_of(&self, column: usize) -> String {
+        let columns = self.metadata.file_metadata().schema_descr().columns();
+        columns.get(column).map(|column| column.path().string()).unwrap_or_default()
     }
 
     /// Refuses a footer that speaks of places outside of the file.
@@ -274,8 +291,4 @@ impl ParquetFile {
         }
         Ok(())
     }
-}
-
-fn utf8(bytes: &ByteArray) -> Result<&str, String> {
-    str::from_utf8(bytes.data()).map_err(|_| "it has a text that is not UTF-8".to_owned())
 }

@@ -39,7 +39,7 @@ fn columns_that_are_not_there_or_of_another_kind_are_named() {
             .contains("no column \"picture\", as image-column says; it has img, fine_label")
     );
     assert!(error("image-column = 'fine_label'").contains("\"fine_label\" holds no pictures"));
-    assert!(error("label-column = 'img'\nclass-names = ['a']").contains("not UTF-8"));
+    assert!(error("label-column = 'img'\nclass-names = ['a']").contains("row 0 of column \"img\" is not UTF-8"));
     assert!(error("caption-column = 'fine_label'").contains("as caption-column says"));
     assert!(error("train-files = ['*.parquet']\nlabel-column = 'coarse'").contains("no column \"coarse\""));
 }
@@ -79,6 +79,14 @@ fn a_test_split_with_secret_labels_gives_way_to_the_validation_split() {
         .unwrap();
     let refused = open(dir.path()).err().unwrap().to_string();
     assert!(refused.contains("test.parquet") && refused.contains("no labels"), "{refused}");
+}
+
+#[test]
+fn a_label_that_is_missing_or_odd_is_named_with_row_and_column() {
+    let refused = error("wrong/gap.parquet", "");
+    assert!(refused.contains("row 1 of column \"label\" has no label, though others"), "{refused}");
+    let refused = error("wrong/odd.parquet", "");
+    assert!(refused.contains("row 2 of column \"label\" is -7, expected"), "{refused}");
 }
 
 #[test]
