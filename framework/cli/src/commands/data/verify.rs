@@ -41,11 +41,7 @@ pub fn verify(arguments: &VerifyArguments) -> Result<(), Error> {
             Err(error) => return Err(error.into()),
         }
     }
-    if arguments.json {
-        print_json(&rows)?
-    } else {
-        print(&shown(&rows))?
-    }
+    show(&rows, arguments.json)?;
     let (images, damaged) = rows.iter().fold((0, 0), |sum, row| (sum.0 + row.images, sum.1 + row.damaged));
     if damaged == 0 {
         return Ok(());
@@ -73,7 +69,7 @@ fn decode(name: &str, split: Split, samples: &dyn Samples) -> Verified {
         })
         .collect();
     meter.into_inner().unwrap_or_else(PoisonError::into_inner).finish("done");
-    let first = errors.iter().take(LISTED).map(|error| with_cause(error)).collect();
+    let first = errors.iter().take(LISTED).map(with_cause).collect();
     Verified { split: split.to_string(), images: total, damaged: errors.len(), first }
 }
 
@@ -83,7 +79,10 @@ fn with_cause(error: &DatasetError) -> String {
     format!("{error}{cause}").replace('\n', " ")
 }
 
-fn shown(rows: &[Verified]) -> String {
+fn show(rows: &[Verified], json: bool) -> Result<(), Error> {
+    if json {
+        return print_json(&rows);
+    }
     let mut lines = Vec::new();
     for row in rows {
         lines.push(format!("{}: {} images, {} damaged", row.split, row.images, row.damaged));
@@ -92,5 +91,5 @@ fn shown(rows: &[Verified]) -> String {
             lines.push(format!("  and {} more", row.damaged - row.first.len()));
         }
     }
-    lines.join("\n")
+    print(&lines.join("\n"))
 }
