@@ -1,7 +1,11 @@
 use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use clf_core::{clip::Precision, config::UserLayer, data::DataFolder};
+use clf_core::{
+    clip::{Activation, Precision, state_dict::Layout},
+    config::UserLayer,
+    data::DataFolder,
+};
 use clf_scenarios::Limits;
 
 use crate::paths;
@@ -38,6 +42,9 @@ pub enum Command {
     /// Takes care of datasets.
     #[command(subcommand)]
     Data(DataCommand),
+    /// Takes care of weights: fetches, verifies and converts them.
+    #[command(subcommand)]
+    Model(ModelCommand),
     /// Prints the figures of a run folder or of a matrix in a .npy file.
     Metrics(MetricsArguments),
     /// Writes a crate with a method of your own, ready to run.
@@ -93,7 +100,8 @@ impl LimitArguments {
 /// Which weights.
 #[derive(Args)]
 pub struct ModelArguments {
-    /// A model by name (see `clf list models`) or a .safetensors file; the default is the scenario's.
+    /// A model by name (see `clf list models`) or a file of weights (.safetensors, .pt, .pth, .bin); the default is the
+    /// scenario's.
     #[arg(long)]
     pub model: Option<String>,
     /// Activation of weights whose file does not say it.
@@ -105,6 +113,15 @@ pub struct ModelArguments {
 pub enum ActivationName {
     QuickGelu,
     Gelu,
+}
+
+impl From<ActivationName> for Activation {
+    fn from(name: ActivationName) -> Self {
+        match name {
+            ActivationName::QuickGelu => Self::QuickGelu,
+            ActivationName::Gelu => Self::Gelu,
+        }
+    }
 }
 
 /// What runs are made with, whichever the method, scenario and seed.
@@ -482,6 +499,97 @@ pub struct PrepareArguments {
     /// Prints the files as JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Where weights are, and how results are printed.
+#[derive(Args)]
+pub struct StoreArguments {
+    /// Folder of datasets and models; the default is clf in the user's data folder.
+    #[arg(long, env = "CLF_DATA", value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Prints the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Subcommand)]
+pub enum ModelCommand {
+    /// Lists the models that are known by name, and which of them are there.
+    List {
+        #[command(flatten)]
+        store: StoreArguments,
+    },
+    /// Downloads the weights of a model, as they are published, and verifies them.
+    ///
+    /// `CLF_MIRROR=http://host/base` is looked at first, for BASE/FILE; `HF_ENDPOINT` is another host for files of the
+    /// Hugging Face hub. What an interrupted download left is continued.
+    Fetch {
+        /// A model by name, see `clf model list`.
+        name: String,
+        #[command(flatten)]
+        store: StoreArguments,
+    },
+    /// Checks weights: SHA-256 where one is known, and the names and shapes of all tensors.
+    Verify {
+        /// A model by name or a file of weights; all models that are there by default.
+        model: Option<String>,
+        #[command(flatten)]
+        store: StoreArguments,
+    },
+    /// Writes weights as safetensors under the names that another program expects.
+    Convert(ConvertArguments),
+    /// Prints where the weights of a model are.
+    Where {
+        /// A model by name.
+        name: String,
+        #[command(flatten)]
+        store: StoreArguments,
+    },
+}
+
+#[derive(Args)]
+pub struct ConvertArguments {
+    /// A model by name or a file of weights.
+    pub model: String,
+    /// The .safetensors file that is written.
+    pub out: PathBuf,
+    /// Whose names and layouts.
+    #[arg(long, value_enum)]
+    pub to: LayoutName,
+    /// Writes numbers of 16 bits; those of OpenAI's own files stay what they are.
+    #[arg(long)]
+    pub half: bool,
+    /// Replaces a file that is there.
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Activation of weights whose file does not say it; the file that is written says it.
+    #[arg(long, value_enum)]
+    pub activation: Option<ActivationName>,
+    #[command(flatten)]
+    pub store: StoreArguments,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub enum LayoutName {
+    /// The keys of OpenAI CLIP.
+    #[value(name = "openai")]
+    OpenAi,
+    /// `CLIPModel` of Hugging Face transformers.
+    HuggingFace,
+    /// The class `CLIP` of open_clip, which has OpenAI's keys.
+    OpenClip,
+    /// The class `CustomTextCLIP` of open_clip.
+    OpenClipText,
+}
+
+impl From<LayoutName> for Layout {
+    fn from(name: LayoutName) -> Self {
+        match name {
+            LayoutName::OpenAi | LayoutName::OpenClip => Self::OpenAi,
+            LayoutName::HuggingFace => Self::HuggingFace,
+            LayoutName::OpenClipText => Self::OpenClipText,
+        }
+    }
 }
 
 #[derive(Args)]

@@ -11,6 +11,7 @@ pub mod device;
 mod launch;
 pub mod logging;
 mod model;
+mod model_files;
 mod paths;
 mod plugins;
 mod progress;
@@ -47,6 +48,7 @@ pub fn main() -> ExitCode {
             DataCommand::List(list) => commands::data::list(&list),
             DataCommand::Prepare(prepare) => commands::data::prepare(&prepare),
         },
+        Command::Model(model) => commands::model(&model),
         Command::Metrics(metrics) => commands::metrics(&metrics),
         Command::New(new) => commands::new(&new),
     };

@@ -1,22 +1,29 @@
 //! Loading a model by name or file.
 
-use std::path::{Path, PathBuf};
+use std::{
+    borrow::Cow,
+    path::{Path, PathBuf},
+};
 
 use clf_core::{
     Error,
     burn::tensor::Device,
-    clip::{Activation, Clip, ClipConfig, PRESETS, StateDict, state_dict::to_openai},
+    clip::{Clip, ClipConfig, StateDict, state_dict::check_keys, state_dict::to_openai, zoo::ZooModel},
 };
 
 use crate::{
     arguments::{ActivationName, ModelArguments},
-    paths,
+    model_files,
 };
 
 /// The model that needs no file.
 pub const EMBEDDED: &str = "mini-clip";
+/// One line on it.
+pub const EMBEDDED_SUMMARY: &str = "1.8 M parameters, 32 pixels, pre-trained on the mini world; built in.";
 /// Weights of `mini-clip`, made by `clf pretrain`; the recipe lies beside them.
 const EMBEDDED_WEIGHTS: &[u8] = include_bytes!("../assets/mini-clip.safetensors");
+/// Endings of files of weights.
+const ENDINGS: [&str; 4] = ["safetensors", "pt", "pth", "bin"];
 
 /// A model, its name and the hash of its weights.
 pub struct Loaded {
@@ -28,6 +35,18 @@ pub struct Loaded {
     pub sha256: String,
 }
 
+/// Weights on the host, and what is known of them.
+pub struct Read {
+    /// The weights in `OpenAI` names, all that the model needs and no more.
+    pub dict: StateDict,
+    /// The model that they make.
+    pub config: ClipConfig,
+    /// Whether the activation is known, or a guess.
+    pub is_known: bool,
+    /// Where they come from.
+    pub path: PathBuf,
+}
+
 /// Loads the model that was asked for, or `default`.
 pub fn load(
     arguments: &ModelArguments,
@@ -36,23 +55,12 @@ pub fn load(
     device: &Device,
 ) -> Result<Loaded, Error> {
     let name = arguments.model.as_deref().or(default).unwrap_or(EMBEDDED);
-    let (dict, path) = read(name, data_root)?;
-    let (mut config, known) = ClipConfig::infer(&dict, &path).map_err(|reason| unusable(&path, &reason))?;
-    let preset = ClipConfig::preset(name);
-    if let Some(preset) = preset.filter(|preset| *preset != config) {
-        return Err(unusable(&path, &format!("it has the shape {config:?}, but {name} is {preset:?}")));
+    let read = read(name, arguments.activation, data_root)?;
+    if !read.is_known {
+        tracing::warn!("{name} does not say its activation; taking QuickGELU, set --activation gelu otherwise");
     }
-    match (arguments.activation, known) {
-        (Some(ActivationName::Gelu), _) => config.activation = Activation::Gelu,
-        (Some(ActivationName::QuickGelu), _) => config.activation = Activation::QuickGelu,
-        // The presets are OpenAI's models, and those use QuickGELU.
-        (None, false) if !PRESETS.contains(&name) => {
-            tracing::warn!("{name} does not say its activation; taking QuickGELU, set --activation gelu otherwise");
-        }
-        (None, _) => {}
-    }
-    let clip = Clip::from_state_dict(&dict, &config, device)?;
-    Ok(Loaded { clip, name: display_name(name), sha256: dict.sha256() })
+    let clip = Clip::from_state_dict(&read.dict, &read.config, device)?;
+    Ok(Loaded { clip, name: display_name(name), sha256: read.dict.sha256() })
 }
 
 /// Reads weights of the same shape as `model` from a file.
@@ -66,38 +74,59 @@ pub fn read_like(model: &Clip, path: &Path) -> Result<Clip, Error> {
     Ok(Clip::from_state_dict(&dict, model.config(), &model.device())?.with_precision(model.precision()))
 }
 
-/// Weights in OpenAI names, and the file they come from.
-fn read(name: &str, data_root: &Path) -> Result<(StateDict, PathBuf), Error> {
-    if name == EMBEDDED {
+/// Reads the weights of the model `name`, or of the file of that name, and checks that they are whole.
+pub fn read(name: &str, activation: Option<ActivationName>, data_root: &Path) -> Result<Read, Error> {
+    let mut read = if name == EMBEDDED {
         let path = PathBuf::from("mini-clip.safetensors");
-        return Ok((StateDict::from_bytes(EMBEDDED_WEIGHTS, &path)?, path));
+        whole(StateDict::from_bytes(EMBEDDED_WEIGHTS, &path)?, path, None)?
+    } else if is_file(name) {
+        read_file(Path::new(name), None)?
+    } else {
+        let model = model_files::find(name, data_root)?;
+        read_file(&model_files::located(&model, data_root)?.path, Some(&model))?
+    };
+    if let Some(activation) = activation {
+        read.config.activation = activation.into();
+        read.is_known = true;
     }
-    let path = PathBuf::from(name);
-    if path.extension().is_some_and(|extension| extension == "safetensors") {
-        return Ok((to_openai(StateDict::read(&path)?)?, path));
-    }
-    if !PRESETS.contains(&name) {
-        return Err(Error::unknown("model", name, PRESETS.into_iter()));
-    }
-    let path = paths::model_file(data_root, name);
-    if !path.exists() {
-        return Err(Error::MissingModel { name: name.to_owned(), hint: how_to_get(name, &path), path });
-    }
-    Ok((to_openai(StateDict::read(&path)?)?, path))
+    Ok(read)
 }
 
-/// Where OpenAI's weights are published as safetensors.
-fn how_to_get(name: &str, path: &Path) -> String {
-    let repository = match name {
-        "ViT-B-32" => "clip-vit-base-patch32",
-        "ViT-B-16" => "clip-vit-base-patch16",
-        "ViT-L-14" => "clip-vit-large-patch14",
-        _ => "clip-vit-large-patch14-336",
-    };
-    format!(
-        "curl -L --create-dirs -o {} https://huggingface.co/openai/{repository}/resolve/main/model.safetensors",
-        path.display()
-    )
+/// Reads the file at `path`, which should be `model` if there is one.
+pub fn read_file(path: &Path, model: Option<&ZooModel>) -> Result<Read, Error> {
+    whole(StateDict::read(path)?, path.to_owned(), model)
+}
+
+/// Whether a model is named by its file.
+pub fn is_file(name: &str) -> bool {
+    let path = Path::new(name);
+    path.extension().is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known)) || path.components().count() > 1
+}
+
+/// Puts weights into `OpenAI` names, and checks them against the published model or what their shapes say.
+fn whole(dict: StateDict, path: PathBuf, model: Option<&ZooModel>) -> Result<Read, Error> {
+    let dict = to_openai(dict).map_err(|error| match error {
+        // This one alone does not name the file.
+        clf_core::clip::StateDictError::UnknownLayout { .. } => unusable(&path, &error.to_string()),
+        other => other.into(),
+    })?;
+    let (mut config, mut is_known) = ClipConfig::infer(&dict, &path).map_err(|reason| unusable(&path, &reason))?;
+    if let Some(model) = model {
+        let expected = model.config().map_err(Error::Defect)?;
+        if !ClipConfig::is_recorded(&dict) {
+            // Shapes do not say these; what lies beside the file may say them for another program.
+            config.activation = expected.activation;
+            config.vision.normalization = expected.vision.normalization;
+            (config.vision.heads, config.text.heads) = (expected.vision.heads, expected.text.heads);
+            is_known = true;
+        }
+        if config != expected {
+            let name = &model.name;
+            return Err(unusable(&path, &format!("it has the shape {config:?}, but {name} is {expected:?}")));
+        }
+    }
+    check_keys(&dict, &config.expected_keys()).map_err(|error| unusable(&path, &error.to_string()))?;
+    Ok(Read { dict, config, is_known, path })
 }
 
 fn unusable(path: &Path, reason: &str) -> Error {
@@ -105,5 +134,8 @@ fn unusable(path: &Path, reason: &str) -> Error {
 }
 
 fn display_name(name: &str) -> String {
-    Path::new(name).file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned())
+    let stem = || Path::new(name).file_stem().map(|stem| stem.to_string_lossy());
+    // A name has no ending: `ViT-B-16.5` would be one of its own.
+    let short = is_file(name).then(stem).flatten().unwrap_or(Cow::Borrowed(name));
+    short.into_owned()
 }

@@ -10,9 +10,9 @@ pub fn data_root(given: Option<&Path>) -> PathBuf {
     }
 }
 
-/// The weights file of a named model.
-pub fn model_file(data_root: &Path, name: &str) -> PathBuf {
-    data_root.join("models").join(format!("{name}.safetensors"))
+/// The folder of the weights of named models.
+pub fn models(data_root: &Path) -> PathBuf {
+    data_root.join("models")
 }
 
 /// Where run folders go unless the user says otherwise.

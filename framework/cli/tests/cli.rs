@@ -12,6 +12,7 @@ mod cli {
     mod fetch;
     mod listings;
     mod metrics;
+    mod model;
     mod protocols;
     mod runs;
 }

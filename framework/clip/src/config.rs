@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     model::{Clip, TextTower, VisionTower},
+    preprocess::{MEAN, STD},
     weights::Weights,
 };
 
@@ -23,6 +24,35 @@ pub enum Activation {
     Gelu,
 }
 
+/// Mean and deviation of the pixels that an image tower was trained with.
+///
+/// Batches are always normalised as `OpenAI`'s models want it, so that one batch serves every model; the tower of a model
+/// that was trained otherwise changes the scale first. Like the activation, the weights do not say it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Normalization {
+    /// [`MEAN`] and [`STD`], those of `OpenAI`'s training images.
+    #[default]
+    OpenAi,
+    /// Mean 0.5 and deviation 0.5 in every channel: values from -1 to 1 (`open_clip`'s `inception`).
+    Half,
+}
+
+impl Normalization {
+    /// Mean and deviation of red, green and blue, as fractions of white.
+    pub fn statistics(self) -> ([f32; 3], [f32; 3]) {
+        match self {
+            Self::OpenAi => (MEAN, STD),
+            Self::Half => ([0.5; 3], [0.5; 3]),
+        }
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Shape of the image tower, a vision transformer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -37,6 +67,9 @@ pub struct VisionConfig {
     pub layers: usize,
     /// Attention heads per block; divides `width`.
     pub heads: usize,
+    /// Scale of the pixels that the tower was trained with; not written where it is `OpenAI`'s.
+    #[serde(default, skip_serializing_if = "Normalization::is_default")]
+    pub normalization: Normalization,
 }
 
 /// Shape of the text tower, a causal transformer.
@@ -110,7 +143,14 @@ impl ClipConfig {
         Self {
             embed_dim: 128,
             activation: Activation::QuickGelu,
-            vision: VisionConfig { image_size: 32, patch_size: 8, width: 128, layers: 4, heads: 4 },
+            vision: VisionConfig {
+                image_size: 32,
+                patch_size: 8,
+                width: 128,
+                layers: 4,
+                heads: 4,
+                normalization: Normalization::OpenAi,
+            },
             text: TextConfig { context_length: 77, vocab_size: 1024, width: 128, layers: 4, heads: 4 },
         }
     }
@@ -120,7 +160,14 @@ impl ClipConfig {
         Self {
             embed_dim,
             activation: Activation::QuickGelu,
-            vision: VisionConfig { image_size, patch_size, width, layers, heads: width / 64 },
+            vision: VisionConfig {
+                image_size,
+                patch_size,
+                width,
+                layers,
+                heads: width / 64,
+                normalization: Normalization::OpenAi,
+            },
             text: TextConfig {
                 context_length: 77,
                 vocab_size: 49408,

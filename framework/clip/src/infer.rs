@@ -1,13 +1,18 @@
 use std::path::Path;
 
 use crate::{
-    config::{Activation, ClipConfig, TextConfig, VisionConfig},
+    config::{Activation, ClipConfig, Normalization, TextConfig, VisionConfig},
     state_dict::StateDict,
     weights::CONFIG_KEY,
 };
 
 /// Width of an attention head in every CLIP of OpenAI and LAION.
 const HEAD_WIDTH: usize = 64;
+
+/// A tensor of `OpenAI`'s `ResNet` towers that no vision transformer has.
+const RESNET: &str = "visual.layer1.0.conv1.weight";
+/// Models to take instead.
+const KNOWN: &str = "see `clf model list`";
 
 /// What a `config.json` beside a Hugging Face file adds to the shapes of its tensors.
 #[derive(Debug, Default, serde::Deserialize)]
@@ -32,13 +37,16 @@ impl ClipConfig {
     ///
     /// # Errors
     ///
-    /// When a tensor that fixes a size is missing.
+    /// When the image tower is a `ResNet`, or a tensor that fixes a size is missing.
     pub fn infer(dict: &StateDict, path: &Path) -> Result<(Self, bool), String> {
         if let Some(json) = dict.metadata.get(CONFIG_KEY) {
             let config: Self =
                 serde_json::from_str(json).map_err(|error| format!("its configuration is damaged: {error}"))?;
             config.check()?;
             return Ok((config, true));
+        }
+        if dict.tensors.contains_key(RESNET) {
+            return Err(format!("its image tower is a ResNet, and clf has vision transformers alone ({KNOWN})"));
         }
         let beside: Beside = std::fs::read_to_string(path.with_file_name("config.json"))
             .ok()
@@ -71,6 +79,7 @@ impl ClipConfig {
                 width: v_width,
                 layers: layers("visual.transformer."),
                 heads: heads(&beside.vision_config, v_width),
+                normalization: Normalization::OpenAi,
             },
             text: TextConfig {
                 context_length: context,
@@ -114,6 +123,15 @@ mod tests {
         let config = ClipConfig { activation: Activation::Gelu, ..ClipConfig::mini() };
         let dict = random_weights(&config, 1);
         assert_eq!(ClipConfig::infer(&dict, &folder.path().join("x.safetensors")).unwrap(), (config, true));
+    }
+
+    #[test]
+    fn a_resnet_is_refused_as_one() {
+        let mut dict = random_weights(&ClipConfig::mini(), 1);
+        let moved = dict.tensors.remove("visual.conv1.weight").unwrap();
+        dict.insert(RESNET, moved);
+        let error = ClipConfig::infer(&dict, Path::new("RN50.pt")).unwrap_err();
+        assert!(error.contains("ResNet"), "{error}");
     }
 
     #[test]

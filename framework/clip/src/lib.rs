@@ -12,12 +12,13 @@ pub mod preprocess;
 pub mod state_dict;
 pub mod tokenizer;
 mod weights;
+pub mod zoo;
 
 pub use burn;
 pub use clf_kernels::{self as kernels, Precision};
 pub use image;
 
-pub use config::{Activation, ClipConfig, LAYER_NORM_EPSILON, PRESETS, TextConfig, VisionConfig};
+pub use config::{Activation, ClipConfig, LAYER_NORM_EPSILON, Normalization, PRESETS, TextConfig, VisionConfig};
 pub use init::random_weights;
 pub use model::{Clip, TokenBatch, unit};
 pub use state_dict::{HostTensor, StateDict, StateDictError};

@@ -221,6 +221,18 @@ impl Clip {
 /// Metadata key under which clf stores the configuration in a weights file.
 pub(crate) const CONFIG_KEY: &str = "clf.config";
 
+impl ClipConfig {
+    /// Notes this configuration in `dict`, so that files written from it say which model they make.
+    pub fn record(&self, dict: &mut StateDict) {
+        dict.metadata.extend(config_metadata(self));
+    }
+
+    /// Whether `dict` says itself which model it makes.
+    pub fn is_recorded(dict: &StateDict) -> bool {
+        dict.metadata.contains_key(CONFIG_KEY)
+    }
+}
+
 fn config_metadata(config: &ClipConfig) -> BTreeMap<String, String> {
     serde_json::to_string(config).map(|json| BTreeMap::from([(CONFIG_KEY.to_owned(), json)])).unwrap_or_default()
 }

@@ -62,6 +62,14 @@ pub enum Error {
         /// How to get them.
         hint: String,
     },
+    /// The weights of a named model could not be downloaded.
+    #[error("{reason}")]
+    NotFetched {
+        /// What failed, mirror by mirror, and what to do.
+        reason: String,
+        /// Whether this machine is the cause: its disk or a permission.
+        is_local: bool,
+    },
     /// Weights that do not make the model that is wanted.
     #[error("the weights {} cannot be used: {reason}", path.display())]
     UnusableModel {
@@ -144,9 +152,10 @@ impl Error {
             Self::Unknown { .. } | Self::Duplicate { .. } | Self::Config { .. } | Self::Capability { .. } => 2,
             Self::Data(DatasetError::Write { .. })
             | Self::Io { .. }
+            | Self::NotFetched { is_local: true, .. }
             | Self::Weights(StateDictError::DiskFull { .. } | StateDictError::Write { .. }) => 6,
             Self::Data(_) => 3,
-            Self::Weights(_) | Self::MissingModel { .. } | Self::UnusableModel { .. } => 4,
+            Self::Weights(_) | Self::MissingModel { .. } | Self::NotFetched { .. } | Self::UnusableModel { .. } => 4,
             Self::NotFinite { .. } | Self::Device(_) => 5,
             Self::Defect(_) => 1,
             Self::Interrupted { .. } => 130,

@@ -1,7 +1,7 @@
 use clf_core::{
     Protocol,
-    metrics::{AccuracyMatrix, Metrics},
-    store::{OtherMetrics, TaskRecord},
+    metrics::{AccuracyMatrix, Metrics, names},
+    store::{RunResult, TaskRecord},
 };
 use comfy_table::{Cell, CellAlignment};
 
@@ -44,10 +44,10 @@ pub fn metrics_table(name: &str, run: &Metrics, untouched: &Metrics) -> String {
 }
 
 /// The figures under the other protocol on one line; nothing where the scenario has none.
-pub fn other_line(other: Option<&OtherMetrics>) -> Option<String> {
-    let other = other?;
-    let figures: Vec<String> =
-        other.metrics.iter().map(|(name, value)| format!("{name} {}", decimal(*value))).collect();
+pub fn other_line(result: &RunResult) -> Option<String> {
+    let other = result.other.as_ref()?;
+    let figure = |name: &&str| other.metrics.get(*name).map(|value| format!("{name} {}", decimal(*value)));
+    let figures: Vec<String> = names(&result.procedure).iter().filter_map(figure).collect();
     let known = match other.protocol {
         Protocol::TaskAware => "task known at test",
         Protocol::TaskAgnostic => "task withheld at test, all classes compete (X-TAIL)",

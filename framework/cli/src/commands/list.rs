@@ -1,12 +1,15 @@
 use clf_core::{
     Error,
-    clip::PRESETS,
+    clip::zoo,
     registry::{self, DatasetEntry, Entry, HookEntry, MethodEntry, ReaderEntry, ScenarioEntry},
 };
 use serde_json::json;
 
 use super::{print, print_json};
-use crate::arguments::{Kind, ListArguments};
+use crate::{
+    arguments::{Kind, ListArguments},
+    model::{EMBEDDED, EMBEDDED_SUMMARY},
+};
 
 /// `clf list`.
 pub fn list(arguments: &ListArguments) -> Result<(), Error> {
@@ -31,20 +34,13 @@ fn rows(kind: Kind) -> Vec<(&'static str, &'static str)> {
         Kind::Scenarios => entries(registry::all::<ScenarioEntry>()),
         Kind::Datasets => entries(registry::all::<DatasetEntry>()),
         Kind::Readers => entries(registry::all::<ReaderEntry>()),
-        Kind::Models => PRESETS.into_iter().map(|name| (name, model_summary(name))).collect(),
+        Kind::Models => {
+            let published = zoo::all().iter().map(|model| (model.name.as_str(), model.summary.as_str()));
+            [(EMBEDDED, EMBEDDED_SUMMARY)].into_iter().chain(published).collect()
+        }
     }
 }
 
 fn entries<E: Entry>(entries: Vec<&'static E>) -> Vec<(&'static str, &'static str)> {
     entries.into_iter().map(|entry| (entry.name(), entry.summary())).collect()
-}
-
-fn model_summary(name: &str) -> &'static str {
-    match name {
-        "mini-clip" => "1.8 M parameters, 32 pixels, pre-trained on the mini world; built in.",
-        "ViT-B-32" => "OpenAI CLIP, 151 M parameters, 224 pixels.",
-        "ViT-B-16" => "OpenAI CLIP, 150 M parameters, 224 pixels; the model of the ZSCL paper.",
-        "ViT-L-14" => "OpenAI CLIP, 428 M parameters, 224 pixels.",
-        _ => "OpenAI CLIP, 428 M parameters, 336 pixels.",
-    }
 }

@@ -36,7 +36,7 @@ fn show(folder: &Path, json: bool) -> Result<(), Error> {
     print(&matrix_table(&matrix))?;
     let untouched = matrix.untouched().metrics(&result.procedure);
     print(&metrics_table(&result.method, &matrix.metrics(&result.procedure), &untouched))?;
-    if let Some(line) = other_line(result.other.as_ref()) {
+    if let Some(line) = other_line(&result) {
         print(&line)?;
     }
     print(&splits_line(&read_environment(folder)?.tasks))?;

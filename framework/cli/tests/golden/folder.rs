@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, env, fs, path::PathBuf, sync::Arc};
 
 use clf_clip::{
-    Activation, ClipConfig, StateDict, TextConfig, VisionConfig,
+    Activation, ClipConfig, Normalization, StateDict, TextConfig, VisionConfig,
     preprocess::{MEAN, STD},
 };
 use clf_core::{
@@ -67,6 +67,7 @@ impl Golden {
                 width: size("v_width"),
                 layers: size("v_layers"),
                 heads: size("v_heads"),
+                normalization: Normalization::OpenAi,
             },
             text: TextConfig {
                 context_length: size("context"),

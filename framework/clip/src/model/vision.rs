@@ -1,12 +1,12 @@
 use burn::{
     module::{Initializer, Module, Param},
     nn::{LayerNorm, Linear},
-    tensor::{Device, Tensor},
+    tensor::{Device, Tensor, TensorData},
 };
 use clf_kernels::{PatchParameters, Precision, Sequences, embed_patches};
 
 use super::transformer::{Reading, Transformer, layer_norm, linear, norm_parameters, normalise};
-use crate::config::ClipConfig;
+use crate::config::{ClipConfig, Normalization};
 
 /// The image tower: a vision transformer (Dosovitskiy et al. 2021) with a norm before the first block.
 ///
@@ -20,6 +20,8 @@ pub struct VisionTower {
     transformer: Transformer,
     ln_post: LayerNorm,
     proj: Param<Tensor<2>>,
+    #[module(skip)]
+    normalization: Normalization,
 }
 
 impl VisionTower {
@@ -34,6 +36,7 @@ impl VisionTower {
             transformer: Transformer::new(v.width, v.layers, v.heads, config.activation, device),
             ln_post: layer_norm(v.width, device),
             proj: Initializer::Zeros.init([v.width, config.embed_dim], device),
+            normalization: v.normalization,
         }
     }
 
@@ -41,7 +44,7 @@ impl VisionTower {
     ///
     /// # Shapes
     ///
-    /// - `images`: `[batch, 3, size, size]`, normalised with CLIP's mean and deviation
+    /// - `images`: `[batch, 3, size, size]`, normalised with OpenAI's mean and deviation, whichever the model's own are
     /// - output: `[batch, embed]`
     pub fn forward(&self, images: Tensor<4>, precision: Precision) -> Tensor<2> {
         let (x, reading) = self.embed(images, precision);
@@ -81,6 +84,7 @@ impl VisionTower {
         };
         let [length, _] = parameters.positions.dims();
         let sequences = Sequences::uniform(images.dims()[0], length);
+        let images = rescaled(images, self.normalization);
         (embed_patches(images, parameters, precision), Reading { sequences, causal: false, precision })
     }
 
@@ -90,5 +94,46 @@ impl VisionTower {
     /// - output: `[batch, embed]`
     fn project(&self, class_tokens: Tensor<2>) -> Tensor<2> {
         normalise(class_tokens, &self.ln_post).matmul(self.proj.val())
+    }
+}
+
+/// Images that are normalised as `OpenAI`'s models want it, on the scale of `normalization`.
+///
+/// # Shapes
+///
+/// - `images`, output: `[batch, 3, size, size]`
+fn rescaled(images: Tensor<4>, normalization: Normalization) -> Tensor<4> {
+    if normalization == Normalization::OpenAi {
+        return images;
+    }
+    let ((mean, std), (to_mean, to_std)) = (Normalization::OpenAi.statistics(), normalization.statistics());
+    let device = images.device();
+    let channels = |value: &dyn Fn(usize) -> f32| {
+        let values: Vec<f32> = (0..3).map(value).collect();
+        Tensor::<4>::from_data(TensorData::new(values, [1, 3, 1, 1]), &device)
+    };
+    // ((x std + mean) - to_mean) / to_std, put together once.
+    let factor = channels(&|channel| std[channel] / to_std[channel]);
+    let shift = channels(&|channel| (mean[channel] - to_mean[channel]) / to_std[channel]);
+    images * factor + shift
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_of_openai_becomes_values_from_minus_one_to_one() {
+        let (mean, std) = Normalization::OpenAi.statistics();
+        let greys = [0.0, 0.25, 1.0];
+        let values: Vec<f32> =
+            (0..3).flat_map(|channel| greys.map(|grey| (grey - mean[channel]) / std[channel])).collect();
+        let images = Tensor::from_data(TensorData::new(values, [1, 3, 1, 3]), &Device::flex());
+        let same = rescaled(images.clone(), Normalization::OpenAi).to_data();
+        assert_eq!(same, images.to_data());
+        let half: Vec<f32> = rescaled(images, Normalization::Half).to_data().iter().collect();
+        for (value, grey) in half.iter().zip(greys.iter().cycle()) {
+            assert!((value - (2.0 * grey - 1.0)).abs() < 1e-6, "{half:?}");
+        }
     }
 }

@@ -19,7 +19,7 @@ pub enum StateDictError {
     /// The file is cut off, or is no safetensors file.
     #[error(
         "{} is not a whole safetensors file: {reason}\n\
-         hint: fetch or copy it again; PyTorch files (.pt, .bin) have to be converted first",
+         hint: fetch or copy it again; weights are safetensors files, or PyTorch's .pt, .pth and .bin",
         path.display()
     )]
     Corrupt {
@@ -27,6 +27,50 @@ pub enum StateDictError {
         path: PathBuf,
         /// What does not fit.
         reason: String,
+    },
+    /// The file begins like one of `PyTorch`, but is damaged or of another form.
+    #[error(
+        "{} is no PyTorch file of weights: {reason}\n\
+         hint: fetch or copy it again, or write it anew in Python with torch.save(model.state_dict(), FILE)",
+        path.display()
+    )]
+    Torch {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        reason: String,
+    },
+    /// The file is a pickle without an archive, as `PyTorch` wrote before 1.6.
+    #[error(
+        "{0} is a bare pickle, the format of PyTorch before 1.6\n\
+         hint: write it anew in Python: torch.save(torch.load({0:?}, map_location=\"cpu\", weights_only=True), FILE)",
+        path.display()
+    )]
+    OldTorch {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A pickle asks for something that weights are not made of.
+    #[error(
+        "{} was refused: it asks Python for `{name}`, which weights do not need; nothing in it was run\n\
+         hint: distrust a file from elsewhere; write one of your own anew with torch.save(model.state_dict(), FILE)",
+        path.display()
+    )]
+    Refused {
+        /// The file.
+        path: PathBuf,
+        /// What it asks for.
+        name: String,
+    },
+    /// A number is too large for a file of 16-bit numbers.
+    #[error("tensor `{name}` holds {value}, more than 16 bits can\nhint: write {} with 32 bits", path.display())]
+    TooLarge {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// The number.
+        value: f32,
     },
     /// A tensor holds something else than floating point numbers.
     #[error(
@@ -39,7 +83,7 @@ pub enum StateDictError {
         path: PathBuf,
         /// The tensor.
         name: String,
-        /// Its type, as safetensors calls it.
+        /// Its type.
         dtype: String,
     },
     /// There is no room left for the file.

@@ -3,8 +3,9 @@
 use super::{KeyMismatch, StateDict, StateDictError};
 
 /// Last parts of the names of tensors that are stored with a model but are no weights: the causal mask and the position
-/// indices of `PyTorch` modules, and the sizes that `OpenAI`'s archives keep as tensors.
-const BUFFERS: [&str; 5] = ["attn_mask", "position_ids", "input_resolution", "context_length", "vocab_size"];
+/// indices of `PyTorch` modules, the sizes that `OpenAI`'s archives keep as tensors, the counters of batch norms.
+const BUFFERS: [&str; 6] =
+    ["attn_mask", "position_ids", "input_resolution", "context_length", "vocab_size", "num_batches_tracked"];
 
 /// Whether `name` is a buffer that can be left out, because it follows from the model's configuration.
 pub fn is_known_buffer(name: &str) -> bool {

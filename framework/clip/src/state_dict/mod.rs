@@ -1,4 +1,4 @@
-//! Weights on the host: names, shapes and values, read from and written to safetensors files.
+//! Weights on the host: names, shapes and values, read from files of safetensors and `PyTorch`, written as safetensors.
 //!
 //! A [`StateDict`] knows nothing of models or devices. [`StateDict::read`] and [`StateDict::write`] handle files,
 //! [`to_openai`] and [`to_layout`] translate between the key names of `OpenAI` CLIP, Hugging Face and `open_clip`, and
@@ -9,6 +9,7 @@ mod hugging_face;
 mod keys;
 mod layout;
 mod read;
+mod torch;
 mod write;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use sha2::{Digest, Sha256};
 pub use error::{KeyMismatch, StateDictError};
 pub use keys::{check_keys, is_known_buffer};
 pub use layout::{Layout, detect_layout, to_layout, to_openai};
+pub use write::Stored;
 
 /// One tensor in host memory, row-major.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,7 +87,7 @@ impl StateDict {
                 hash.update((*number as u64).to_le_bytes());
             }
             hash.update(name);
-            write::for_each_block(&tensor.data, |bytes| hash.update(bytes));
+            write::for_each_block(&tensor.data, Stored::F32, |bytes| hash.update(bytes));
         }
         hex::encode(hash.finalize())
     }

@@ -1,32 +1,60 @@
-//! Reads a safetensors file.
+//! Reads a file of weights: safetensors here, `PyTorch`'s archives in [`torch`](super::torch).
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufReader, Cursor, Read, Seek};
 use std::path::Path;
 
 use half::{bf16, f16};
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 
-use super::{HostTensor, StateDict, StateDictError, is_known_buffer};
+use super::{HostTensor, StateDict, StateDictError, is_known_buffer, torch};
 
 /// Bytes of the length in front of the header.
 const LENGTH_BYTES: u64 = 8;
 /// Longest header that the format allows.
 const MAX_HEADER: u64 = 100_000_000;
+/// How a zip archive begins, and so what `torch.save` and `torch.jit.save` write.
+const ZIP: &[u8] = b"PK\x03\x04";
+/// How a pickle begins, and so what `torch.save` wrote before `PyTorch` 1.6.
+const PICKLE: u8 = 0x80;
 
 impl StateDict {
-    /// Reads all tensors of the safetensors file at `path` as f32.
+    /// Reads all tensors of the file at `path` as f32: safetensors, or a `.pt`, `.pth` or `.bin` of `PyTorch`.
     ///
-    /// F16, BF16 and F64 are converted. Integer tensors that are [known buffers](is_known_buffer) are left out.
-    /// One tensor is read after the other, so that the file is never in memory a second time.
+    /// The content decides which of them it is, not the name. F16, BF16 and F64 are converted. Integer tensors that are
+    /// [known buffers](is_known_buffer) are left out. One tensor is read after the other, so that the file is never in
+    /// memory a second time. Nothing in a file of `PyTorch` is run; one that asks for more than weights need is refused.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, StateDictError> {
-        Self::read_from(Reader::open(path.as_ref())?)
+        let path = path.as_ref();
+        let open = || {
+            let file = File::open(path)?;
+            Ok((file.metadata()?.len(), file))
+        };
+        let (bytes, file) = open().map_err(|source: io::Error| match source.kind() {
+            io::ErrorKind::NotFound => StateDictError::NotFound { path: path.to_owned() },
+            _ => refused(path, source),
+        })?;
+        Self::read_any(BufReader::new(file), bytes, path)
     }
 
     /// As [`StateDict::read`], from a file that is already in memory; `name` stands for it in messages.
     pub fn from_bytes(bytes: &[u8], name: &Path) -> Result<Self, StateDictError> {
-        Self::read_from(Reader { path: name, whole: bytes.len() as u64, source: bytes })
+        Self::read_any(Cursor::new(bytes), bytes.len() as u64, name)
+    }
+
+    fn read_any(mut source: impl Read + Seek, bytes: u64, path: &Path) -> Result<Self, StateDictError> {
+        let mut start = Vec::new();
+        let begun = source.by_ref().take(LENGTH_BYTES + 1).read_to_end(&mut start).and_then(|_| source.rewind());
+        begun.map_err(|error| refused(path, error))?;
+        match start.as_slice() {
+            // A header of safetensors, whatever its length looks like.
+            [.., b'{'] if start.len() as u64 > LENGTH_BYTES => {}
+            start if start.starts_with(ZIP) => return torch::read(source, bytes, path),
+            [PICKLE, 1..=5, ..] => return Err(StateDictError::OldTorch { path: path.to_owned() }),
+            _ => {}
+        }
+        Self::read_from(Reader { path, whole: bytes, source })
     }
 
     fn read_from(mut file: Reader<'_, impl Read>) -> Result<Self, StateDictError> {
@@ -63,25 +91,7 @@ struct Reader<'a, R> {
     source: R,
 }
 
-impl<'a> Reader<'a, File> {
-    fn open(path: &'a Path) -> Result<Self, StateDictError> {
-        let open = || {
-            let source = File::open(path)?;
-            Ok(Self { path, whole: source.metadata()?.len(), source })
-        };
-        open().map_err(|source: io::Error| match source.kind() {
-            io::ErrorKind::NotFound => StateDictError::NotFound { path: path.to_owned() },
-            _ => Self::refused(path, source),
-        })
-    }
-}
-
 impl<R: Read> Reader<'_, R> {
-    fn refused(path: &Path, source: io::Error) -> StateDictError {
-        let path = path.to_owned();
-        StateDictError::Read { path, source }
-    }
-
     fn corrupt(&self, reason: impl Into<String>) -> StateDictError {
         StateDictError::Corrupt { path: self.path.to_owned(), reason: reason.into() }
     }
@@ -112,14 +122,19 @@ impl<R: Read> Reader<'_, R> {
         let mut bytes = vec![0; count];
         self.source.read_exact(&mut bytes).map_err(|source| match source.kind() {
             io::ErrorKind::UnexpectedEof => self.corrupt("it ended while it was read"),
-            _ => Self::refused(self.path, source),
+            _ => refused(self.path, source),
         })?;
         Ok(bytes)
     }
 }
 
+fn refused(path: &Path, source: io::Error) -> StateDictError {
+    let path = path.to_owned();
+    StateDictError::Read { path, source }
+}
+
 /// The values of a tensor of floating point numbers, `None` for other types.
-fn floats(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
+pub(super) fn floats(dtype: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
     /// Splits little-endian bytes into numbers of `N` bytes.
     fn numbers<const N: usize>(bytes: &[u8], read: impl Fn([u8; N]) -> f32) -> Vec<f32> {
         let (numbers, _) = bytes.as_chunks::<N>();
@@ -202,13 +217,17 @@ mod tests {
     }
 
     #[test]
-    fn other_files_are_reported_as_corrupt() {
+    fn other_files_are_told_apart_by_their_content() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("model.pt");
-        for content in [&b"PK\x03\x04 a zip archive of some length"[..], b"{}", &[0xFF; 64]] {
+        let path = folder.path().join("model.safetensors");
+        let error = |content: &[u8]| {
             std::fs::write(&path, content).unwrap();
-            let error = StateDict::read(&path).unwrap_err();
-            assert!(matches!(error, StateDictError::Corrupt { .. }), "{error}");
+            StateDict::read(&path).unwrap_err()
+        };
+        for content in [&b"{}"[..], b"version https://git-lfs", &[0xFF; 64], b"PK"] {
+            assert!(matches!(error(content), StateDictError::Corrupt { .. }), "{content:?}");
         }
+        assert!(matches!(error(b"PK\x03\x04 an archive of some length"), StateDictError::Torch { .. }));
+        assert!(matches!(error(b"\x80\x02\x8a\x0al\xfc\x9cF"), StateDictError::OldTorch { .. }));
     }
 }

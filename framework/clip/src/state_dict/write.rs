@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use half::f16;
 use safetensors::Dtype;
 use safetensors::tensor::TensorInfo;
 
@@ -14,20 +15,48 @@ const ALIGNMENT: usize = 8;
 /// Values that are turned into bytes at a time.
 const BLOCK: usize = 16 * 1024;
 
+/// Type of the numbers in a file that is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stored {
+    /// 32 bits, every value as it is.
+    F32,
+    /// 16 bits, values rounded to 11 bits of significand; as `OpenAI` publishes its weights.
+    F16,
+}
+
+impl Stored {
+    fn dtype(self) -> Dtype {
+        match self {
+            Self::F32 => Dtype::F32,
+            Self::F16 => Dtype::F16,
+        }
+    }
+
+    fn size(self) -> usize {
+        self.dtype().bitsize() / 8
+    }
+}
+
 impl StateDict {
-    /// Writes all tensors as F32 to a safetensors file at `path`, replacing what was there.
+    /// Writes all tensors as F32 to a safetensors file at `path`, replacing what was there: [`StateDict::write_as`].
+    pub fn write(&self, path: impl AsRef<Path>) -> Result<(), StateDictError> {
+        self.write_as(path, Stored::F32)
+    }
+
+    /// Writes all tensors to a safetensors file at `path`, replacing what was there.
     ///
     /// The file is written under another name in the same folder, flushed to the disk and then renamed, so that `path` never
     /// holds half a file (a device or pipe is written to as it is). Equal dictionaries give equal bytes.
-    pub fn write(&self, path: impl AsRef<Path>) -> Result<(), StateDictError> {
+    pub fn write_as(&self, path: impl AsRef<Path>, stored: Stored) -> Result<(), StateDictError> {
         let path = path.as_ref();
+        self.check_range(path, stored)?;
         if is_special(path) {
             // Renaming would put a file in the place of the device.
-            return self.write_synced(path).map_err(|source| refused(path, source));
+            return self.write_synced(path, stored).map_err(|source| refused(path, source));
         }
         let temporary = temporary(path);
-        let written =
-            self.write_synced(&temporary).and_then(|()| fs::rename(&temporary, path)).and_then(|()| sync_folder(path));
+        let written = self.write_synced(&temporary, stored).and_then(|()| fs::rename(&temporary, path));
+        let written = written.and_then(|()| sync_folder(path));
         written.map_err(|source| {
             // The reason of the failure matters more than a leftover.
             let _ = fs::remove_file(&temporary);
@@ -35,14 +64,26 @@ impl StateDict {
         })
     }
 
-    fn write_synced(&self, path: &Path) -> io::Result<()> {
+    /// Refuses values that would become infinite.
+    fn check_range(&self, path: &Path, stored: Stored) -> Result<(), StateDictError> {
+        let too_large = |value: &&f32| value.is_finite() && f16::from_f32(**value).is_infinite();
+        for (name, tensor) in self.tensors.iter().filter(|_| stored == Stored::F16) {
+            if let Some(value) = tensor.data.iter().find(too_large) {
+                let (path, name) = (path.to_owned(), name.clone());
+                return Err(StateDictError::TooLarge { path, name, value: *value });
+            }
+        }
+        Ok(())
+    }
+
+    fn write_synced(&self, path: &Path, stored: Stored) -> io::Result<()> {
         let mut file = BufWriter::new(File::create(path)?);
-        let header = self.header()?;
+        let header = self.header(stored)?;
         file.write_all(&(header.len() as u64).to_le_bytes())?;
         file.write_all(&header)?;
         for tensor in self.tensors.values() {
             let mut written = Ok(());
-            for_each_block(&tensor.data, |bytes| {
+            for_each_block(&tensor.data, stored, |bytes| {
                 if written.is_ok() {
                     written = file.write_all(bytes);
                 }
@@ -53,15 +94,15 @@ impl StateDict {
     }
 
     /// The header. The safetensors crate would order the metadata by a hash map, differently in every run.
-    fn header(&self) -> io::Result<Vec<u8>> {
+    fn header(&self, stored: Stored) -> io::Result<Vec<u8>> {
         let mut header = serde_json::Map::new();
         if !self.metadata.is_empty() {
             header.insert("__metadata__".into(), serde_json::to_value(&self.metadata)?);
         }
         let mut start = 0;
         for (name, tensor) in &self.tensors {
-            let end = start + tensor.data.len() * size_of::<f32>();
-            let info = TensorInfo { dtype: Dtype::F32, shape: tensor.shape.clone(), data_offsets: (start, end) };
+            let end = start + tensor.data.len() * stored.size();
+            let info = TensorInfo { dtype: stored.dtype(), shape: tensor.shape.clone(), data_offsets: (start, end) };
             header.insert(name.clone(), serde_json::to_value(info)?);
             start = end;
         }
@@ -72,11 +113,14 @@ impl StateDict {
 }
 
 /// Hands over the little-endian bytes of `values`, some at a time.
-pub(super) fn for_each_block(values: &[f32], mut take: impl FnMut(&[u8])) {
-    let mut bytes = Vec::with_capacity(BLOCK * size_of::<f32>());
+pub(super) fn for_each_block(values: &[f32], stored: Stored, mut take: impl FnMut(&[u8])) {
+    let mut bytes = Vec::with_capacity(BLOCK * stored.size());
     for block in values.chunks(BLOCK) {
         bytes.clear();
-        bytes.extend(block.iter().flat_map(|value| value.to_le_bytes()));
+        match stored {
+            Stored::F32 => bytes.extend(block.iter().flat_map(|value| value.to_le_bytes())),
+            Stored::F16 => bytes.extend(block.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes())),
+        }
         take(&bytes);
     }
 }
@@ -129,6 +173,24 @@ mod tests {
         assert_eq!(read.sha256(), dict.sha256());
         assert_eq!(read.metadata, dict.metadata);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn sixteen_bits_are_rounded_once_and_refuse_what_they_cannot_hold() {
+        let folder = tempfile::tempdir().unwrap();
+        let (one, two) = (folder.path().join("one.safetensors"), folder.path().join("two.safetensors"));
+        small_clip().write_as(&one, Stored::F16).unwrap();
+        let rounded = StateDict::read(&one).unwrap();
+        rounded.write_as(&two, Stored::F16).unwrap();
+        assert!(fs::read(&one).unwrap() == fs::read(&two).unwrap());
+        for (name, tensor) in &small_clip().tensors {
+            let expected: Vec<f32> = tensor.data.iter().map(|value| f16::from_f32(*value).to_f32()).collect();
+            assert_eq!(rounded.tensors[name].data, expected, "{name}");
+        }
+        let mut dict = small_clip();
+        dict.insert("visual.proj", HostTensor::new([2], vec![f32::INFINITY, 70_000.0]));
+        let message = dict.write_as(&two, Stored::F16).unwrap_err().to_string();
+        assert!(message.contains("`visual.proj` holds 70000") && message.contains("two.safetensors"), "{message}");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
     },
 };
 
-use clf_clip::{Activation, Clip, ClipConfig, StateDictError, TextConfig, VisionConfig, random_weights};
+use clf_clip::{Activation, Clip, ClipConfig, Normalization, StateDictError, TextConfig, VisionConfig, random_weights};
 use image::{DynamicImage, Rgb, RgbImage};
 use rand::Rng;
 
@@ -137,7 +137,14 @@ impl World {
         let config = ClipConfig {
             embed_dim: 16,
             activation: Activation::QuickGelu,
-            vision: VisionConfig { image_size: SIDE as usize, patch_size: 8, width: 32, layers: 1, heads: 2 },
+            vision: VisionConfig {
+                image_size: SIDE as usize,
+                patch_size: 8,
+                width: 32,
+                layers: 1,
+                heads: 2,
+                normalization: Normalization::OpenAi,
+            },
             text: TextConfig { context_length: 24, vocab_size: 1024, width: 32, layers: 1, heads: 2 },
         };
         Clip::from_state_dict(&random_weights(&config, 5), &config, &burn::tensor::Device::flex())
