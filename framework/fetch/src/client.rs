@@ -150,10 +150,19 @@ pub(crate) fn reason(error: &ureq::Error) -> String {
     match error {
         ureq::Error::Timeout(ureq::Timeout::Connect | ureq::Timeout::Resolve) => "no connection in time".to_owned(),
         ureq::Error::Timeout(_) => "nothing came for too long".to_owned(),
-        ureq::Error::HostNotFound => "the host is not known; is there a network?".to_owned(),
+        error if is_unknown_host(error) => "the host is not known; is there a network?".to_owned(),
         ureq::Error::TooManyRedirects => "more than 10 redirects".to_owned(),
         ureq::Error::Io(error) => error.to_string(),
         other => other.to_string(),
+    }
+}
+
+/// Whether the name of the host leads nowhere; the standard library has no kind for it.
+fn is_unknown_host(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::HostNotFound => true,
+        ureq::Error::Io(error) => error.to_string().starts_with("failed to lookup address"),
+        _ => false,
     }
 }
 
@@ -161,6 +170,7 @@ pub(crate) fn reason(error: &ureq::Error) -> String {
 pub(crate) fn is_passing(error: &ureq::Error) -> bool {
     use std::io::ErrorKind::{ConnectionRefused, HostUnreachable, InvalidData, NetworkUnreachable, NotFound};
     match error {
+        error if is_unknown_host(error) => false,
         ureq::Error::Timeout(at) => !matches!(at, ureq::Timeout::Connect | ureq::Timeout::Resolve),
         ureq::Error::Io(error) => {
             !matches!(error.kind(), ConnectionRefused | HostUnreachable | InvalidData | NetworkUnreachable | NotFound)

@@ -199,6 +199,17 @@ fn a_passing_failure_is_tried_again_and_a_lasting_one_is_not() {
 }
 
 #[test]
+fn a_host_that_is_not_known_or_refuses_is_asked_once() {
+    let bench = Bench::new();
+    let urls = ["http://no-such-host.invalid/a", "http://127.0.0.1:1/a"].map(str::to_owned).to_vec();
+    let start = Instant::now();
+    let error = bench.fails(&RemoteFile { urls, ..bench.file(b"", &[]) });
+    assert!(error.contains("the host is not known") || error.contains("no connection in time"), "{error}");
+    assert!(error.contains("refused"), "{error}");
+    assert!(start.elapsed() < Duration::from_secs(25));
+}
+
+#[test]
 fn a_stalled_server_is_left_and_the_part_kept() {
     let (bench, bytes) = (Bench::new(), content(50_000));
     bench.publish("/a", &bytes, "1");

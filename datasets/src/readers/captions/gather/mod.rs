@@ -82,6 +82,15 @@ pub fn index_of(table: &Path) -> PathBuf {
     table.with_file_name(name)
 }
 
+/// Number of rows of `table`.
+///
+/// # Errors
+///
+/// When it is damaged.
+pub fn count(table: &Path) -> Result<usize, DatasetError> {
+    Ok(rows::read(table)?.len())
+}
+
 /// Gathers the images of `table`, `jobs` at a time; `each` hears of every row once.
 ///
 /// Rows whose image is there, or whose link is known to be dead, cost no request. A call that was interrupted goes on.

@@ -96,7 +96,11 @@ fn fetch_one(set: &Descriptor, arguments: &FetchArguments, data: &DataFolder) ->
     let progress = Loads::new();
     let jobs = arguments.jobs.map_or(JOBS, usize::from);
     let archives = fetcher.download_all(&set.files, &downloads, jobs, &progress);
-    let archives = archives.map_err(|error| unfetched(set, error))?;
+    let archives = archives.map_err(|error| {
+        // A folder in which nothing is kept says nothing; removing fails for any other.
+        drop(fs::remove_dir(&downloads));
+        unfetched(set, error)
+    })?;
     let stamp = put(set, &archives, &home)?;
     let images = match presence(set, data) {
         Presence::Whole(images) => *images,

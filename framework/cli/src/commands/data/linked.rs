@@ -1,11 +1,15 @@
 //! Datasets that are published as a table of captions and links.
 
-use std::{collections::BTreeMap, path::Path, sync::Mutex};
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::{Mutex, PoisonError},
+};
 
 use clf_core::{Error, data::DatasetError};
 use clf_datasets::{
     Descriptor,
-    readers::gather::{Gathered, Outcome, gather, write_index},
+    readers::gather::{Gathered, Gathering, Outcome, count, gather, write_index},
 };
 use clf_fetch::Fetcher;
 
@@ -27,37 +31,42 @@ pub fn fetch(set: &Descriptor, home: &Path, fetcher: &Fetcher, arguments: &Fetch
     let was_there = set.files.iter().all(|file| home.join(&file.file).is_file());
     let tables = fetcher.download_all(&set.files, home, 1, &Loads::new()).map_err(|error| unfetched(set, error))?;
     let table = tables.first().ok_or_else(|| Error::Defect(format!("{} has no table", set.name)))?;
-    let stamped = tables.iter().map(|table| StampedFile::of(table, None)).collect::<Result<Vec<_>, _>>()?;
-    let mut stamp = Stamp::now(stamped);
+    let mut stamp = Stamp::now(vec![StampedFile::of(table, None)?]);
     let mut is_new = !was_there;
-    if let (Some(settings), false) = (&set.gather, arguments.texts) {
-        let text = std::fs::read_to_string(table).map_err(|error| Error::io("read", table, error))?;
-        let total = text.lines().count();
-        let meter = Mutex::new((Meter::new(format!("images of {}", set.name), total as u64), 0));
-        let each = |outcome: &Outcome| {
-            // A meter is whole whatever the thread that moved it did next.
-            let mut meter = meter.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            meter.1 += usize::from(matches!(outcome, Outcome::Found { .. }));
-            let found = meter.1;
-            meter.0.advance(1, || format!("rows, {found} images"));
-        };
-        let gathered = gather(table, settings, fetcher, arguments.jobs.map_or(JOBS, usize::from), &each)?;
-        is_new |= gathered.new > 0;
-        report(&gathered);
-        stamp.images = Some(StampedImages {
-            rows: gathered.rows,
-            found: gathered.found,
-            dead: gathered.dead.clone(),
-            passing: gathered.passing.clone(),
-        });
-        stamp.write(home)?;
-        demand(set, &gathered, arguments.minimum.unwrap_or(settings.minimum))?;
-        write_index(table)?;
-    } else {
-        stamp.write(home)?;
+    match &set.gather {
+        Some(settings) if !arguments.texts => {
+            let gathered = images(set, table, settings, fetcher, arguments.jobs.map_or(JOBS, usize::from))?;
+            is_new |= gathered.new > 0;
+            stamp.images = Some(StampedImages::of(&gathered));
+            stamp.write(home)?;
+            demand(set, &gathered, arguments.minimum.unwrap_or(settings.minimum))?;
+            write_index(table)?;
+        }
+        _ => stamp.write(home)?,
     }
     let dataset = set.open_at(home, true)?;
     Ok(Fetched { name: set.name, path: home.to_owned(), images: Counted::of(&*dataset)?, new: is_new })
+}
+
+/// Gathers the images and says how many there are.
+fn images(
+    set: &Descriptor,
+    table: &Path,
+    settings: &Gathering,
+    fetcher: &Fetcher,
+    jobs: usize,
+) -> Result<Gathered, Error> {
+    let meter = Meter::new(format!("images of {}", set.name), count(table)? as u64);
+    let shown = Mutex::new((meter, 0));
+    let each = |outcome: &Outcome| {
+        // A meter is whole whatever the thread that moved it did next.
+        let (meter, found) = &mut *shown.lock().unwrap_or_else(PoisonError::into_inner);
+        *found += usize::from(matches!(outcome, Outcome::Found { .. }));
+        meter.advance(1, || format!("rows, {found} images"));
+    };
+    let gathered = gather(table, settings, fetcher, jobs, &each)?;
+    report(&gathered);
+    Ok(gathered)
 }
 
 /// Says how many images were found, and why the others were not.

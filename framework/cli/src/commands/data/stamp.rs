@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path, time::SystemTime};
 
 use clf_core::Error;
+use clf_datasets::readers::gather::Gathered;
 use serde::{Deserialize, Serialize};
 
 /// Name of the file.
@@ -41,6 +42,14 @@ pub struct StampedImages {
     pub dead: BTreeMap<String, usize>,
     /// Links that may come another time, by reason.
     pub passing: BTreeMap<String, usize>,
+}
+
+impl StampedImages {
+    /// What was gathered.
+    pub fn of(gathered: &Gathered) -> Self {
+        let Gathered { rows, found, dead, passing, .. } = gathered.clone();
+        Self { rows, found, dead, passing }
+    }
 }
 
 impl StampedFile {

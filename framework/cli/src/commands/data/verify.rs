@@ -41,11 +41,7 @@ pub fn verify(arguments: &VerifyArguments) -> Result<(), Error> {
             Err(error) => return Err(error.into()),
         }
     }
-    if arguments.json {
-        print_json(&rows)?;
-    } else {
-        print(&shown(&rows))?;
-    }
+    show(&rows, arguments.json)?;
     let (images, damaged) = rows.iter().fold((0, 0), |sum, row| (sum.0 + row.images, sum.1 + row.damaged));
     if damaged == 0 {
         return Ok(());
@@ -83,7 +79,10 @@ fn with_cause(error: &DatasetError) -> String {
     format!("{error}{cause}").replace('\n', " ")
 }
 
-fn shown(rows: &[Verified]) -> String {
+fn show(rows: &[Verified], json: bool) -> Result<(), Error> {
+    if json {
+        return print_json(&rows);
+    }
     let mut lines = Vec::new();
     for row in rows {
         lines.push(format!("{}: {} images, {} damaged", row.split, row.images, row.damaged));
@@ -92,5 +91,5 @@ fn shown(rows: &[Verified]) -> String {
             lines.push(format!("  and {} more", row.damaged - row.first.len()));
         }
     }
-    lines.join("\n")
+    print(&lines.join("\n"))
 }
