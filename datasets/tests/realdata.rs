@@ -214,6 +214,18 @@ fn the_named_datasets_read_the_published_formats() {
 }
 
 #[test]
+fn cifar10_is_not_taken_for_cifar100() {
+    let Some(real) = real("cifar10_is_not_taken_for_cifar100") else {
+        return;
+    };
+    for (name, other) in [("cifar100", "cifar-10"), ("cifar10", "cifar-100")] {
+        let descriptor = clf_datasets::Descriptor::named(name).unwrap();
+        let error = descriptor.open_at(&real.join(other), true).err().unwrap().to_string();
+        assert!(error.contains("are not those of CIFAR-"), "{error}");
+    }
+}
+
+#[test]
 fn a_copy_with_fewer_images_than_published_is_refused_with_both_numbers() {
     let Some(real) = real("a_copy_with_fewer_images_than_published_is_refused_with_both_numbers") else {
         return;

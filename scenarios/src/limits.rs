@@ -14,7 +14,7 @@ use serde::Deserialize;
 pub struct Limits {
     /// Training images of a class, the first ones.
     pub per_class: Option<NonZeroUsize>,
-    /// Test images of a task, evenly spaced over its test set.
+    /// Test images of a task, the same random ones in every run.
     pub test: Option<NonZeroUsize>,
 }
 
@@ -31,8 +31,10 @@ impl Limits {
             task.train = first_of_each_class(&task.train, &indices, limit.get());
         }
         if let Some(limit) = self.test {
-            let (all, kept) = (task.test.len(), limit.get().min(task.test.len()));
-            let indices: Vec<usize> = (0..kept).map(|i| i * all / kept).collect();
+            // In stored order the first ones are of the first classes; evenly spaced ones may all be of one.
+            let mut indices = permutation(&mut Key::default().stream(Purpose::TestLimit), task.test.len());
+            indices.truncate(limit.get());
+            indices.sort_unstable();
             task.test = Arc::new(Subset::of_indices(task.test.clone(), &indices));
         }
     }
@@ -120,12 +122,17 @@ mod tests {
     }
 
     #[test]
-    fn limits_keep_the_first_of_each_class_and_test_images_from_everywhere() {
+    fn limits_keep_the_first_of_each_class_and_random_test_images() {
         let mut limited = task();
         let limits = Limits { per_class: NonZeroUsize::new(2), test: NonZeroUsize::new(4) };
         limits.apply(&mut limited);
         assert_eq!(indices(&limited.train), [0, 1, 2, 3, 4, 5]);
-        assert_eq!(indices(&limited.test), [0, 2, 5, 7]);
+        let kept = indices(&limited.test);
+        assert_eq!(kept.len(), 4);
+        assert!(kept.is_sorted() && kept != [0, 1, 2, 3]);
+        let mut again = task();
+        limits.apply(&mut again);
+        assert_eq!(indices(&again.test), kept);
         assert_eq!(limits.suffix(), "_limit-per-class-2_limit-test-4");
         assert_eq!(Limits::default().suffix(), "");
     }

@@ -1,4 +1,6 @@
 use std::{
+    cell::RefCell,
+    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -6,7 +8,7 @@ use std::{
 
 use clf_core::{
     Capabilities, Error, Scenario, ScenarioHead,
-    data::{DataFolder, Dataset},
+    data::{DataFolder, Dataset, DatasetError},
     registry::{self, ScenarioEntry},
     task::Prompt,
 };
@@ -20,7 +22,6 @@ use crate::{
 };
 
 /// Where the data of a scenario is looked for.
-#[derive(Debug, Clone)]
 pub(crate) struct Location {
     /// Where named datasets are.
     pub data: DataFolder,
@@ -28,11 +29,43 @@ pub(crate) struct Location {
     pub base: PathBuf,
     /// How much of the data is used.
     pub limits: Limits,
+    /// What is open already, by locator.
+    pub opened: RefCell<BTreeMap<String, Arc<dyn Dataset>>>,
 }
 
 impl Location {
+    /// Opens a dataset, once however often it is asked for.
     pub(crate) fn open(&self, locator: &str) -> Result<Arc<dyn Dataset>, Error> {
-        registry::open_dataset(locator, &self.base, &self.data)
+        if let Some(dataset) = self.opened.borrow().get(locator) {
+            return Ok(dataset.clone());
+        }
+        let dataset = registry::open_dataset(locator, &self.base, &self.data)?;
+        self.opened.borrow_mut().insert(locator.to_owned(), dataset.clone());
+        Ok(dataset)
+    }
+
+    /// Refuses to begin where datasets are missing, and names all of them at once.
+    fn check_all_there<'a>(&self, locators: impl Iterator<Item = &'a str>) -> Result<(), Error> {
+        let (mut missing, mut first): (Vec<String>, Option<Error>) = (Vec::new(), None);
+        for locator in locators {
+            match self.open(locator) {
+                Err(Error::Data(error @ DatasetError::Missing { .. })) => {
+                    missing.push(locator.to_owned());
+                    first.get_or_insert(error.into());
+                }
+                Err(error) => return Err(error),
+                Ok(_) => {}
+            }
+        }
+        missing.sort();
+        missing.dedup();
+        match first {
+            Some(_) if missing.len() > 1 => {
+                Err(DatasetError::SeveralMissing { names: missing, path: self.data.path.clone() }.into())
+            }
+            Some(first) => Err(first),
+            None => Ok(()),
+        }
     }
 }
 
@@ -119,7 +152,9 @@ impl ScenarioFile {
     ///
     /// When data is missing or damaged, or does not fit the scenario.
     pub fn open(&self, data: &DataFolder, needs: Capabilities) -> Result<Box<dyn Scenario>, Error> {
-        let location = Location { data: data.clone(), base: self.base.clone(), limits: self.limits };
+        let (base, opened) = (self.base.clone(), RefCell::default());
+        let location = Location { data: data.clone(), base, limits: self.limits, opened };
+        location.check_all_there(self.locators(needs))?;
         let name = self.head.name.clone();
         let reference = open_reference(self.description.reference.as_ref(), needs, &location)?;
         Ok(match &self.description.procedure {
@@ -128,6 +163,24 @@ impl ScenarioFile {
                 Box::new(ClassIncremental::open(name, increments, reference, &location)?)
             }
         })
+    }
+}
+
+impl ScenarioFile {
+    /// All datasets that a run with these `needs` opens.
+    fn locators(&self, needs: Capabilities) -> impl Iterator<Item = &str> {
+        let of_tasks: Vec<&str> = match &self.description.procedure {
+            Procedure::Mtil { tasks, .. } => tasks.iter().map(|task| task.dataset.as_str()).collect(),
+            Procedure::ClassIncremental(increments) => vec![&increments.dataset],
+        };
+        let reference = self.description.reference.as_ref();
+        let images = reference.and_then(|reference| reference.images.as_deref());
+        let texts = reference.and_then(|reference| reference.texts.as_deref());
+        let needed = [
+            images.filter(|_| needs.reference_images || needs.reference_classes),
+            texts.filter(|_| needs.reference_texts),
+        ];
+        of_tasks.into_iter().chain(needed.into_iter().flatten())
     }
 }
 

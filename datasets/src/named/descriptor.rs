@@ -178,7 +178,11 @@ impl Descriptor {
             _ if parquet::is_there(root) => parquet::open(self, root)?,
             Reader::Folder => Arc::new(Folder::with_config(root, &self.folder_config())?),
             Reader::Idx => Arc::new(Idx::open(root, overrides())?),
-            Reader::Cifar => Arc::new(Cifar::open(root, overrides())?),
+            Reader::Cifar => {
+                let files = Cifar::open(root, InfoOverrides { class_names: None, ..overrides() })?;
+                self.check_classes(&files, root)?;
+                Arc::new(files)
+            }
             Reader::Flowers => Arc::new(Flowers::open(root, overrides())?),
             Reader::Cars => Arc::new(Cars::open(root, overrides())?),
             Reader::Captions => Arc::new(Captions::open(root)?),
@@ -192,6 +196,17 @@ impl Descriptor {
             templates: Some(self.templates.clone()),
             ..self.folder.clone()
         }
+    }
+
+    /// Refuses files that name other classes.
+    fn check_classes(&self, files: &dyn Dataset, root: &Path) -> Result<(), DatasetError> {
+        let found = &files.info().class_names;
+        if *found == self.class_names {
+            return Ok(());
+        }
+        let shown = found.iter().take(3).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let reason = format!("its {} classes ({shown}, ..) are not those of {}", found.len(), self.title);
+        Err(DatasetError::Corrupt { path: root.to_owned(), reason })
     }
 
     fn check_counts(&self, dataset: &dyn Dataset, root: &Path) -> Result<(), DatasetError> {

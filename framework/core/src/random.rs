@@ -24,6 +24,8 @@ pub enum Purpose {
     StreamAugment = 6,
     /// Which training images a few-shot task has.
     Shots = 7,
+    /// Which test images a small version of a scenario has.
+    TestLimit = 8,
 }
 
 /// The place in a run at which something is drawn.

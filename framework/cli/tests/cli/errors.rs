@@ -66,6 +66,9 @@ fn missing_data_says_where_it_was_looked_for_and_how_to_get_it() {
     let bench = Bench::new();
     let parts = ["CIFAR-100 not found at", "data/cifar100", "clf data fetch cifar100", "CLF_DATA"];
     bench.fails("run --method finetune --scenario cil-cifar100-10 --model mini-clip", 3, &parts);
+    let parts =
+        ["13 datasets are not at", "clf data fetch aircraft caltech101 cifar100 conceptual-captions dtd", "--data DIR"];
+    bench.fails("run --method zscl --scenario mtil-order-1 --model mini-clip", 3, &parts);
     fs::remove_dir_all(bench.path("cold")).unwrap();
     bench.fails(RUN, 3, &["cold"]);
     bench.fails("run --method finetune --scenario nothing.toml", 6, &["nothing.toml"]);

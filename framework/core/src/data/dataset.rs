@@ -140,6 +140,19 @@ pub trait Samples: Send + Sync {
     }
 }
 
+/// What to do about missing datasets; a locator has a colon.
+fn how_to_get(names: &[String]) -> String {
+    let named: Vec<&str> = names.iter().map(String::as_str).filter(|name| !name.contains(':')).collect();
+    if named.is_empty() {
+        return "correct the paths".to_owned();
+    }
+    let named = named.join(" ");
+    format!(
+        "get them with clf data fetch {named}, which says what to do where no link is alive\n        or name the folder that \
+         holds them with --data DIR or CLF_DATA"
+    )
+}
+
 /// Why a dataset could not be opened or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -153,6 +166,14 @@ pub enum DatasetError {
         path: PathBuf,
         /// How to get it.
         hint: String,
+    },
+    /// Several datasets that are needed together are not there.
+    #[error("{} datasets are not at {}: {}\n  hint: {}", names.len(), path.display(), names.join(", "), how_to_get(names))]
+    SeveralMissing {
+        /// Their names or locators.
+        names: Vec<String>,
+        /// Where they were looked for.
+        path: PathBuf,
     },
     /// A file exists but could not be read.
     #[error("cannot read {}", path.display())]
