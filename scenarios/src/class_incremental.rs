@@ -57,7 +57,9 @@ impl ClassIncremental {
         let increments = increments(&place, order.len(), *initial, *increment)?;
         let mut tasks: Vec<Task> =
             increments.into_iter().enumerate().map(|(id, range)| task(&order[range], id)).collect();
-        tasks.iter_mut().for_each(|task| location.limits.apply(task));
+        for task in &mut tasks {
+            location.limits.apply(task);
+        }
         Ok(Self { name, tasks, reference })
     }
 }

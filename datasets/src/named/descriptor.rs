@@ -7,7 +7,7 @@ use clf_core::data::{DataFolder, Dataset, DatasetError, Split};
 use clf_fetch::RemoteFile;
 use serde::Deserialize;
 
-use super::{TEXTS, opened::Opened};
+use super::{TEXTS, opened::Opened, parquet};
 use crate::readers::{
     Captions, Cars, Cifar, ClassNames, Flowers, Folder, FolderConfig, Idx, InfoOverrides, gather::Gathering,
 };
@@ -141,9 +141,10 @@ impl Descriptor {
         })
     }
 
-    /// `folder` or the folder in it that has a marker; `folder` where there are no markers.
+    /// `folder` or the folder in it that has a marker or parquet files; `folder` where there are no markers.
     pub fn root_in(&self, folder: &Path) -> Option<PathBuf> {
-        let is_root = |path: &PathBuf| self.markers.iter().any(|marker| path.join(marker).exists());
+        let is_root =
+            |path: &PathBuf| self.markers.iter().any(|marker| path.join(marker).exists()) || parquet::is_there(path);
         if self.markers.is_empty() || is_root(&folder.to_owned()) {
             return Some(folder.to_owned());
         }
@@ -161,7 +162,7 @@ impl Descriptor {
         )
     }
 
-    /// Opens the files in `root`, whatever their number.
+    /// Opens the files in `root`, whatever their number: those that were published, or a copy in parquet files.
     ///
     /// # Errors
     ///
@@ -174,6 +175,7 @@ impl Descriptor {
             ..InfoOverrides::default()
         };
         Ok(match self.reader {
+            _ if parquet::is_there(root) => parquet::open(self, root)?,
             Reader::Folder => Arc::new(Folder::with_config(root, &self.folder_config())?),
             Reader::Idx => Arc::new(Idx::open(root, overrides())?),
             Reader::Cifar => Arc::new(Cifar::open(root, overrides())?),

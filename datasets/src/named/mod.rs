@@ -4,6 +4,7 @@
 
 mod descriptor;
 mod opened;
+mod parquet;
 
 pub use descriptor::{Counts, Descriptor, Reader};
 

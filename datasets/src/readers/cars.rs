@@ -49,15 +49,10 @@ impl Cars {
         }
         let numbers = train.iter().chain(test.iter().flatten()).map(|&(_, number)| number);
         let classes: Vec<_> = numbers.collect::<BTreeSet<_>>().into_iter().collect();
-        let (source, names) = match &overrides.class_names {
-            Some(names) => (root.clone(), names.clone()),
-            None => {
-                let file = root.join("devkit/cars_meta.mat");
-                let names = read_cell_strings(&file, "class_names")?;
-                (file, names)
-            }
+        let names = match &overrides.class_names {
+            Some(names) => names_of(&classes, names.clone()).map_err(|reason| corrupt(&root, reason))?,
+            None => read_names(&root, &classes)?,
         };
-        let names = names_of(&classes, names).map_err(|reason| corrupt(&source, reason))?;
         let max_label = classes.len().saturating_sub(1);
         let overrides = InfoOverrides { class_names: None, ..overrides };
         let info = overrides.into_info(&root, "stanford-cars".to_owned(), names, max_label)?;
@@ -104,6 +99,12 @@ fn read_split(
         pictures.push((path, number));
     }
     Ok(pictures)
+}
+
+fn read_names(root: &Path, classes: &[usize]) -> Result<Vec<String>, DatasetError> {
+    let file = root.join("devkit/cars_meta.mat");
+    let names = read_cell_strings(&file, "class_names")?;
+    names_of(classes, names).map_err(|reason| corrupt(&file, reason))
 }
 
 /// Names of the `classes` that occur, out of names of all of them, or of just these.

@@ -2,7 +2,8 @@
 
 use std::{
     ffi::OsStr,
-    fs, io,
+    fs::{self, File},
+    io::{self, Read, Seek, SeekFrom},
     path::{Path, PathBuf},
 };
 
@@ -34,6 +35,16 @@ pub(super) fn read_bytes(path: &Path, what: &str, hint: &str) -> Result<Vec<u8>,
         return Err(missing(what, path, hint));
     }
     fs::read(path).map_err(io_error(path))
+}
+
+/// A part of a file.
+pub(super) fn read_part(path: &Path, start: u64, length: u64) -> io::Result<Vec<u8>> {
+    // Opened anew each time: threads do not share a position, and thousands of shards stay closed.
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(start))?;
+    let mut bytes = vec![0; length as usize];
+    file.read_exact(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// The text of a file that must be there, without a byte order mark.

@@ -50,13 +50,12 @@ impl Flowers {
         let (train, test) = (read(&ids.trnid)?, read(&ids.tstid)?);
         let all = train.iter().chain(&test).map(|&(_, label)| label);
         // Given names are those of all classes, whether or not they have pictures here.
-        let (classes, names) = match &overrides.class_names {
-            Some(names) => ((1..=names.len().max(all.max().unwrap_or(0))).collect(), names.clone()),
-            None => {
-                let classes: Vec<_> = all.collect::<BTreeSet<_>>().into_iter().collect();
-                let names = read_names(&root, &classes)?;
-                (classes, names)
-            }
+        let (classes, names) = if let Some(names) = &overrides.class_names {
+            ((1..=names.len().max(all.max().unwrap_or(0))).collect(), names.clone())
+        } else {
+            let classes: Vec<_> = all.collect::<BTreeSet<_>>().into_iter().collect();
+            let names = read_names(&root, &classes)?;
+            (classes, names)
         };
         let max_label = classes.len().saturating_sub(1);
         let info = overrides.into_info(&root, "flowers102".to_owned(), names, max_label)?;

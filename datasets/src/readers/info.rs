@@ -54,16 +54,17 @@ impl InfoOverrides {
         }
     }
 
-    /// The info of a dataset whose largest label is `max_label`, where the files offer `name` and `class_names`.
+    /// The info of a dataset whose largest label is `max_label`, where the files offer `name` and `class_names`; there is
+    /// no largest label where there are none.
     pub(super) fn into_info(
         self,
         source: &Path,
         name: String,
         class_names: Vec<String>,
-        max_label: usize,
+        max_label: impl Into<Option<usize>>,
     ) -> Result<DatasetInfo, DatasetError> {
         let class_names = self.class_names.unwrap_or(class_names);
-        if max_label >= class_names.len() {
+        if let Some(max_label) = max_label.into().filter(|label| *label >= class_names.len()) {
             let classes = class_names.len();
             let reason = format!("label {max_label} has no name: there are {classes} class names");
             return Err(corrupt(source, reason));

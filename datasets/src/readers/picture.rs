@@ -46,7 +46,8 @@ pub(super) fn decode(path: &Path) -> Result<DynamicImage, DatasetError> {
     decode_bytes(&bytes, path).map_err(|source| DatasetError::Image { path: path.to_path_buf(), source })
 }
 
-fn decode_bytes(bytes: &[u8], path: &Path) -> Result<DynamicImage, ImageError> {
+/// Decodes the bytes of a picture, as [`decode`] does for a file of the name `path`.
+pub(super) fn decode_bytes(bytes: &[u8], path: &Path) -> Result<DynamicImage, ImageError> {
     let mut reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format()?;
     if reader.format().is_none()
         && let Ok(format) = ImageFormat::from_path(path)

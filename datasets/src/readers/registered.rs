@@ -7,7 +7,7 @@ use std::{
 
 use clf_core::data::DatasetError;
 
-use super::{Captions, Cars, Cifar, Flowers, Folder, Idx, InfoOverrides};
+use super::{Captions, Cars, Cifar, Flowers, Folder, Idx, InfoOverrides, Parquet, Shards};
 
 /// The path of a locator, starting at `base` if it is relative.
 fn place(path: &str, base: &Path) -> Result<PathBuf, DatasetError> {
@@ -52,6 +52,18 @@ clf_core::register_reader! {
 }
 
 clf_core::register_reader! {
+    name: "parquet",
+    summary: "Parquet files with pictures in them, as the Hugging Face hub has them.",
+    open: |path, base| Ok(Arc::new(Parquet::open(place(path, base)?, InfoOverrides::default())?)),
+}
+
+clf_core::register_reader! {
+    name: "shards",
+    summary: "Tar shards of WebDataset.",
+    open: |path, base| Ok(Arc::new(Shards::open(place(path, base)?, InfoOverrides::default())?)),
+}
+
+clf_core::register_reader! {
     name: "captions",
     summary: "Conceptual Captions tables and COCO caption files.",
     open: |path, base| Ok(Arc::new(Captions::open(place(path, base)?)?)),
@@ -63,7 +75,7 @@ mod tests {
 
     use super::*;
 
-    const NAMES: [&str; 6] = ["folder", "idx", "cifar", "flowers", "cars", "captions"];
+    const NAMES: [&str; 8] = ["folder", "idx", "cifar", "flowers", "cars", "parquet", "shards", "captions"];
 
     fn error(locator: &str) -> String {
         open_dataset(locator, Path::new("/nowhere"), &DataFolder::new("/data")).err().unwrap().to_string()

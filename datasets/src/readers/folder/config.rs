@@ -123,11 +123,10 @@ impl FolderConfig {
                 Err(format!("there are {} class-names for {} class-folders", names.len(), folders.len()))
             }
             (Some(_), Some(_)) => Err("class-names must be a list where there are class-folders".to_owned()),
-            (Some(_), None) => Ok(()),
             (None, _) if self.other_classes == OtherClasses::Ignore || self.class_order.is_some() => {
                 Err("other-classes and class-order need class-folders".to_owned())
             }
-            (None, _) => Ok(()),
+            (Some(_), None) | (None, _) => Ok(()),
         }
     }
 }

@@ -66,7 +66,7 @@ mod tests {
             let (train, test) = permuted_split((0..count).collect(), SPLIT);
             let hash = |part: &[i32]| {
                 let words: Vec<String> = part.iter().map(ToString::to_string).collect();
-                Sha256::digest(words.join(",")).iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+                hex::encode(Sha256::digest(words.join(",")))
             };
             assert_eq!((hash(&train), hash(&test)), (train_hash.to_owned(), test_hash.to_owned()), "{count}");
         }

@@ -37,9 +37,9 @@ fn prepared_images_that_no_longer_fit_are_named_with_what_to_do() {
 }
 
 #[test]
-fn only_pictures_in_files_of_their_own_are_prepared() {
+fn only_pictures_that_are_decoded_are_prepared() {
     let bench = Bench::new();
-    bench.fails("data prepare mini:shapes", 3, &["mini:shapes", "files of their own"]);
+    bench.fails("data prepare mini:shapes", 3, &["mini:shapes", "decoding takes no time"]);
     bench.fails("data prepare folder:nowhere", 3, &["nowhere"]);
     bench.fails("data prepare cifar-100", 2, &["did you mean \"cifar100\"?"]);
 }

@@ -51,6 +51,11 @@ impl Samples for Concat {
         part.source(index)
     }
 
+    fn place(&self, index: usize) -> Option<u64> {
+        let (part, index) = self.at(index);
+        part.place(index)
+    }
+
     fn prepared(&self, index: usize, size: usize) -> Result<Option<&[u8]>, DatasetError> {
         let (part, index) = self.at(index);
         part.prepared(index, size)

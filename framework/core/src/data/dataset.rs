@@ -110,8 +110,16 @@ pub trait Samples: Send + Sync {
         None
     }
 
-    /// The file that holds the image of sample `index` and nothing else.
+    /// The file that holds the image of sample `index` in its encoded form, alone or among others.
     fn source(&self, _index: usize) -> Option<&Path> {
+        None
+    }
+
+    /// What tells the image of sample `index` from the others in its [`source`](Samples::source), such as its row; `None`
+    /// where it has the file for itself.
+    ///
+    /// A set that is made of others hands this on.
+    fn place(&self, _index: usize) -> Option<u64> {
         None
     }
 

@@ -66,6 +66,10 @@ impl Samples for Subset {
         self.samples.source(self.kept[index].0)
     }
 
+    fn place(&self, index: usize) -> Option<u64> {
+        self.samples.place(self.kept[index].0)
+    }
+
     fn prepared(&self, index: usize, size: usize) -> Result<Option<&[u8]>, DatasetError> {
         self.samples.prepared(self.kept[index].0, size)
     }

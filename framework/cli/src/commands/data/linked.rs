@@ -31,8 +31,8 @@ pub fn fetch(set: &Descriptor, home: &Path, fetcher: &Fetcher, arguments: &Fetch
     let mut stamp = Stamp::now(stamped);
     let mut is_new = !was_there;
     if let (Some(settings), false) = (&set.gather, arguments.texts) {
-        let count = std::fs::read(table).map_err(|error| Error::io("read", table, error))?;
-        let total = count.iter().filter(|byte| **byte == b'\n').count();
+        let text = std::fs::read_to_string(table).map_err(|error| Error::io("read", table, error))?;
+        let total = text.lines().count();
         let meter = Mutex::new((Meter::new(format!("images of {}", set.name), total as u64), 0));
         let each = |outcome: &Outcome| {
             // A meter is whole whatever the thread that moved it did next.

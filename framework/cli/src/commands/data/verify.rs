@@ -42,9 +42,9 @@ pub fn verify(arguments: &VerifyArguments) -> Result<(), Error> {
         }
     }
     if arguments.json {
-        print_json(&rows)?
+        print_json(&rows)?;
     } else {
-        print(&shown(&rows))?
+        print(&shown(&rows))?;
     }
     let (images, damaged) = rows.iter().fold((0, 0), |sum, row| (sum.0 + row.images, sum.1 + row.damaged));
     if damaged == 0 {
@@ -73,7 +73,7 @@ fn decode(name: &str, split: Split, samples: &dyn Samples) -> Verified {
         })
         .collect();
     meter.into_inner().unwrap_or_else(PoisonError::into_inner).finish("done");
-    let first = errors.iter().take(LISTED).map(|error| with_cause(error)).collect();
+    let first = errors.iter().take(LISTED).map(with_cause).collect();
     Verified { split: split.to_string(), images: total, damaged: errors.len(), first }
 }
 

@@ -4,8 +4,9 @@
 //! `SPLIT-originals.pixels` the decoded images themselves, from which a random crop is exact. Such files are made by
 //! [`prepare`] and are used wherever they lie; what a model reads is the same to the last bit with and without them.
 //!
-//! A file remembers name, length and time of change of every picture that it was made of. Where these changed, or where
-//! the file is damaged, using it is an error that says how to make it anew.
+//! A file remembers name, length and time of change of every picture that it was made of, or of the file that holds many
+//! and the place in it. Where these changed, or where the file is damaged, using it is an error that says how to make it
+//! anew.
 
 mod file;
 mod format;
@@ -69,12 +70,12 @@ pub fn file(folder: &Path, split: Split, form: Form) -> PathBuf {
 ///
 /// # Errors
 ///
-/// When an image cannot be read, the file cannot be written, or the images do not lie in files of their own, which
-/// leaves nothing to gain.
+/// When an image cannot be read, the file cannot be written, or the images lie in no files that they are decoded from,
+/// which leaves nothing to gain.
 pub fn prepare(path: &Path, samples: &dyn Samples, form: Form, done: impl FnMut(usize)) -> Result<Made, DatasetError> {
     let facts = facts(samples)?.ok_or_else(|| DatasetError::Unsuitable {
         dataset: path.display().to_string(),
-        reason: "its images do not lie in files of their own, so decoding takes no time".to_owned(),
+        reason: "its images lie in no files that they are decoded from, so decoding takes no time".to_owned(),
         hint: "use the dataset as it is".to_owned(),
     })?;
     if PixelFile::open(path).is_ok_and(|file| file.fits(&facts, form).is_ok() && file.check().is_ok()) {
@@ -208,6 +209,10 @@ impl Samples for Prepared {
         self.samples.source(index)
     }
 
+    fn place(&self, index: usize) -> Option<u64> {
+        self.samples.place(index)
+    }
+
     fn prepared(&self, index: usize, size: usize) -> Result<Option<&[u8]>, DatasetError> {
         let Some((_, file)) = self.tests.iter().find(|(known, _)| *known as usize == size) else { return Ok(None) };
         match file.read(index) {
@@ -217,18 +222,32 @@ impl Samples for Prepared {
     }
 }
 
-/// Hash of name, length and time of change of every picture, in order; `None` where an image has no file of its own.
+/// Hash of name, length and time of change of the file of every picture, and of its place in it, in order; `None` where an
+/// image is not decoded from a file.
 fn facts(samples: &dyn Samples) -> Result<Option<Hash>, DatasetError> {
     let mut hash = Sha256::new();
+    let mut last: Option<(&Path, Vec<u8>)> = None;
     for index in 0..samples.len() {
         let Some(path) = samples.source(index) else { return Ok(None) };
-        let io_error = |source| DatasetError::Io { path: path.to_owned(), source };
-        let metadata = fs::metadata(path).map_err(io_error)?;
-        let changed = metadata.modified().map_err(io_error)?.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-        for part in [name, &[0], &metadata.len().to_le_bytes(), &changed.as_nanos().to_le_bytes()] {
-            hash.update(part);
+        // Thousands of pictures may share a file.
+        let known = last.take().filter(|(last, _)| *last == path);
+        let (_, file) = last.insert(match known {
+            Some(known) => known,
+            None => (path, file_facts(path)?),
+        });
+        hash.update(&*file);
+        if let Some(place) = samples.place(index) {
+            hash.update(place.to_le_bytes());
         }
     }
     Ok(Some(hash.finalize().into()))
+}
+
+/// Name, length and time of change of a file.
+fn file_facts(path: &Path) -> Result<Vec<u8>, DatasetError> {
+    let io_error = |source| DatasetError::Io { path: path.to_owned(), source };
+    let metadata = fs::metadata(path).map_err(io_error)?;
+    let changed = metadata.modified().map_err(io_error)?.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+    Ok([name, &[0], &metadata.len().to_le_bytes(), &changed.as_nanos().to_le_bytes()].concat())
 }
