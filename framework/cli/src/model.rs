@@ -105,11 +105,7 @@ pub fn is_file(name: &str) -> bool {
 
 /// Puts weights into `OpenAI` names, and checks them against the published model or what their shapes say.
 fn whole(dict: StateDict, path: PathBuf, model: Option<&ZooModel>) -> Result<Read, Error> {
-    let dict = to_openai(dict).map_err(|error| match error {
-        // This one alone does not name the file.
-        clf_core::clip::StateDictError::UnknownLayout { .. } => unusable(&path, &error.to_string()),
-        other => other.into(),
-    })?;
+    let dict = to_openai(dict).map_err(|error| unusable(&path, &error.to_string()))?;
     let (mut config, mut is_known) = ClipConfig::infer(&dict, &path).map_err(|reason| unusable(&path, &reason))?;
     if let Some(model) = model {
         let expected = model.config().map_err(Error::Defect)?;
