@@ -287,6 +287,33 @@ fn no_neighbour_of_the_folder_that_was_named_is_imported() {
     assert!(!place.bench.path("data/cifar10").is_symlink());
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interrupted_copy_leaves_nothing() {
+    use std::process::Command;
+    let place = Place::new();
+    for (name, bytes) in cifar10() {
+        let path = place.bench.path("mine").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    // Nobody writes into it, so that the copy waits for ever.
+    assert!(Command::new("mkfifo").arg(place.bench.path("mine/pipe")).status().unwrap().success());
+    let program = Command::new(env!("CARGO_BIN_EXE_clf"))
+        .args(["data", "import", "cifar10", "--copy", "--partial-data", "--data"])
+        .args([place.bench.path("data"), place.bench.path("mine")])
+        .spawn();
+    let (mut program, staging) = (program.unwrap(), place.bench.path("data/.cifar10.importing"));
+    while !staging.exists() && program.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    // The few small files are copied by now, and the copy waits for the pipe.
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    assert!(Command::new("kill").args(["-INT", &program.id().to_string()]).status().unwrap().success());
+    assert_eq!(program.wait().unwrap().code(), Some(130));
+    assert!(!staging.exists());
+}
+
 #[test]
 fn a_part_of_a_real_set_stands_for_the_whole_and_that_is_said() {
     let Some(real) = realdata_for("a_part_of_a_real_set_stands_for_the_whole_and_that_is_said") else { return };

@@ -157,6 +157,9 @@ fn a_file_without_a_checksum_that_is_something_else_is_not_kept() {
     zoo.server.put("/mirror/lab.safetensors", b"another file");
     zoo.fails("model fetch lab", 4, &["lab.safetensors", "is not this model and was removed"]);
     assert!(!zoo.bench.path("data/models/lab.safetensors").exists());
+    zoo.bench.write("data/models/lab.safetensors", "put there by hand");
+    zoo.fails("model fetch lab", 4, &["lab.safetensors was there before; delete it"]);
+    fs::remove_file(zoo.bench.path("data/models/lab.safetensors")).unwrap();
     zoo.server.put("/mirror/lab.safetensors", &zoo.weights);
     zoo.json("model fetch lab --json");
 }

@@ -203,6 +203,7 @@ impl Import<'_> {
     /// Makes the dataset beside its place, opens it, and moves it there if it is whole.
     fn staged(&self, make: impl FnOnce(&Path) -> Result<(), Error>) -> Result<Counted, Error> {
         let staging = self.home.with_file_name(format!(".{}.importing", self.set.name));
+        clear_on_interrupt(staging.clone());
         let outcome = clear(&staging).and_then(|()| make(&staging)).and_then(|()| {
             let root = self.set.root_in(&staging).unwrap_or_else(|| staging.clone());
             let images = self.open(&root)?;
@@ -213,6 +214,17 @@ impl Import<'_> {
             drop(clear(&staging));
         }
         outcome
+    }
+}
+
+/// An interrupt ends the process, and leaves nothing half made.
+fn clear_on_interrupt(staging: PathBuf) {
+    let handler = move || {
+        drop(clear(&staging));
+        std::process::exit(130);
+    };
+    if let Err(error) = ctrlc::set_handler(handler) {
+        tracing::debug!("no interrupt handler: {error}");
     }
 }
 

@@ -30,7 +30,9 @@ pub fn fetch(name: &str, store: &StoreArguments) -> Result<(), Error> {
             download(&published, &paths::models(&root))?
         }
         Some(found) => {
-            model::read_file(&found.path, Some(&published))?;
+            model::read_file(&found.path, Some(&published)).inspect_err(|_| {
+                say(&format!("{} was there before; delete it to load it anew", found.path.display()));
+            })?;
             found
         }
     };
