@@ -59,6 +59,20 @@ impl Expected {
     }
 }
 
+/// Refuses a mirror of the user that is no address.
+///
+/// # Errors
+///
+/// When `CLF_MIRROR` is set to something else.
+pub fn check_mirror() -> Result<(), Error> {
+    match env::var("CLF_MIRROR") {
+        Ok(mirror) if !mirror.is_empty() && !mirror.starts_with("http://") && !mirror.starts_with("https://") => {
+            Err(Error::config("CLF_MIRROR", format!("{mirror:?} is no address; give one such as http://host/base")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// All models that have a name: the published ones, then those of the user's own table.
 ///
 /// # Errors

@@ -135,10 +135,14 @@ impl Error {
     pub fn io(action: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
         let hint = match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-                "free some space or choose another folder with --out; what was written before is intact"
+                "free some space or choose another folder, with --out for runs and --data for data and models; what was written \
+                 before is intact"
             }
             io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-                "choose a folder that you may write to with --out"
+                "choose a folder that you may write to, with --out for runs and --data for data and models"
+            }
+            io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+                "a part of the path is a file; move it away or choose another folder"
             }
             io::ErrorKind::NotFound => "check the path",
             _ => "check the disk and the path",

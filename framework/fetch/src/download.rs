@@ -109,8 +109,9 @@ impl Fetcher {
                     if attempts > self.settings.retries {
                         return Err(Trouble::Lasting(reason));
                     }
-                    progress.failed(&file.file, url, &reason);
-                    thread::sleep(wait.unwrap_or_else(|| self.pause(attempts)));
+                    let wait = wait.unwrap_or_else(|| self.pause(attempts));
+                    progress.waiting(&file.file, url, &reason, wait);
+                    thread::sleep(wait);
                 }
                 Err(Trouble::Changed) if is_fresh => {
                     return Err(Trouble::Lasting("its ranges do not fit together".to_owned()));

@@ -107,6 +107,9 @@ fn write_hint(source: &io::Error) -> &'static str {
             "free some space or choose another folder; what is loaded is kept, and the same command goes on there"
         }
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => "choose a folder that you may write to",
+        io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists => {
+            "a part of the path is a file; move it away or choose another folder"
+        }
         _ => "check the disk and the path",
     }
 }

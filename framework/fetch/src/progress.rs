@@ -1,5 +1,7 @@
 //! How far a download is.
 
+use std::time::Duration;
+
 /// What is done with a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -24,6 +26,11 @@ pub trait Progress: Sync {
 
     /// A mirror failed; it or another one is tried next.
     fn failed(&self, _file: &str, _url: &str, _reason: &str) {}
+
+    /// A mirror failed in passing, and is asked again after `wait`.
+    fn waiting(&self, file: &str, url: &str, reason: &str, _wait: Duration) {
+        self.failed(file, url, reason);
+    }
 }
 
 impl Progress for () {}

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     io::IsTerminal,
     sync::{Mutex, PoisonError},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use clf_fetch::{Progress, Stage, size};
@@ -94,5 +94,9 @@ impl Progress for Loads {
 
     fn failed(&self, _file: &str, url: &str, reason: &str) {
         say(&format!("{url}: {reason}"));
+    }
+
+    fn waiting(&self, _file: &str, url: &str, reason: &str, wait: Duration) {
+        say(&format!("{url}: {reason}; again in {} s", wait.as_secs_f64().ceil()));
     }
 }

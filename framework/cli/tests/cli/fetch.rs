@@ -128,10 +128,12 @@ fn a_dataset_is_fetched_once_and_then_used_verified_listed_and_found() {
     assert_eq!(verified[0], json!({"split": "train", "images": 10, "damaged": 0, "first": []}));
     let listed = place.json("data list --partial-data");
     let row = listed.as_array().unwrap().iter().find(|row| row["name"] == "cifar10").unwrap();
-    assert_eq!((&row["state"], &row["classes"], &row["images"]), (&json!("present"), &json!(10), &json!(60000)));
+    assert_eq!((&row["state"], &row["classes"], &row["images"]), (&json!("partial"), &json!(10), &json!(60000)));
+    assert_eq!(row["found"], 20);
+    assert!(row["reason"].as_str().unwrap().contains("published are 50000"), "{row}");
     let text = place.ok("data list");
     let line = |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap().to_owned();
-    assert!(line("cifar10 ").contains("partial"), "{text}");
+    assert!(line("cifar10 ").contains("20/60000") && line("cifar10 ").contains("partial"), "{text}");
     assert!(line("sun397").contains("39.1 GB") && line("sun397").contains("absent"), "{text}");
 }
 
@@ -142,8 +144,12 @@ fn fewer_images_than_were_published_are_named_and_the_archive_is_kept() {
     place.fails("data fetch cifar10", 3, &["found 10 train images, published are 50000", "--partial-data"]);
     let asked = place.asked();
     assert!(place.bench.path("data/downloads/cifar10/cifar-10-binary.tar.gz").exists());
+    place.fails("data fetch cifar10", 3, &["all of its files were loaded", "another fetch brings the same"]);
     place.ok("data fetch cifar10 --partial-data --keep-archives");
     assert_eq!(place.asked(), asked, "what was unpacked is used");
+    assert!(place.bench.read("data/cifar10/fetched.toml").contains("sha256"));
+    place.ok("data fetch cifar10 --partial-data");
+    assert!(!place.bench.path("data/downloads").exists());
 }
 
 #[test]
@@ -184,6 +190,15 @@ fn a_damaged_archive_leaves_nothing_behind_and_one_failure_does_not_stop_the_oth
     place.bench.write("files.toml", &(files("dtd", "/half") + &files("cifar10", "/whole")));
     place.fails("data fetch dtd cifar10 --partial-data", 3, &["a.tar.gz", "damaged"]);
     assert!(!place.bench.path("data/dtd").exists());
+    assert!(!place.bench.path("data/downloads").exists(), "what cannot be unpacked is loaded anew");
+    place.server.put("/half", &archive);
+    place.fails("data fetch dtd --partial-data", 3, &["dtd"]);
+    let asked = place.asked();
+    place.server.put("/half", b"no archive");
+    let sealed = files("dtd", "/half") + &format!("sha256 = '{}'\n", sha256(b"no archive"));
+    place.bench.write("files.toml", &sealed);
+    place.fails("data fetch dtd --partial-data", 3, &["a.tar.gz", "delete it to load it anew"]);
+    assert_eq!(place.asked(), asked + 1);
     assert!(place.bench.path("data/cifar10/cifar-10-batches-bin/test_batch.bin").exists());
 }
 
@@ -193,7 +208,11 @@ fn a_data_folder_that_cannot_be_written_is_one_clear_error() {
     let place = Place::new();
     place.publish_cifar10();
     place.bench.write("file", "");
-    place.fails("data fetch cifar10 --data file/data", 6, &["file/data", "--data DIR"]);
+    place.fails("data fetch cifar10 --data file/data", 6, &["file/data", "is a file", "--data DIR"]);
+    fs::create_dir_all(place.bench.path("data")).unwrap();
+    place.bench.write("data/cifar10", "");
+    place.fails("data fetch cifar10", 6, &["data/cifar10 is a file", "move it away"]);
+    assert_eq!(place.asked(), 0, "nothing is loaded for a place that is taken");
 }
 
 #[test]
@@ -243,9 +262,102 @@ fn published_files_are_imported_verified_whatever_they_are_called_now() {
     wrong[20] ^= 1;
     fs::write(place.bench.path("archives/cifar-10-binary.tar.gz"), &wrong).unwrap();
     let import = "data import cifar10 archives/cifar-10-binary.tar.gz --partial-data";
-    place.fails(import, 3, &["cifar-10-binary.tar.gz: its SHA-256 is", "expected"]);
+    place.fails(import, 3, &["is not the published file: its SHA-256 is", "expected", "giving its folder"]);
     assert!(!place.bench.path("data/cifar10").exists());
     place.fails("data import mnist archives", 3, &["is not its folder", "t10k-labels-idx1-ubyte"]);
+}
+
+#[test]
+fn no_neighbour_of_the_folder_that_was_named_is_imported() {
+    let place = Place::new();
+    let archive = place.publish_cifar10();
+    for (name, bytes) in cifar10() {
+        let path = place.bench.path("mine").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    for folder in ["mine/other", "mine/archives"] {
+        fs::create_dir_all(place.bench.path(folder)).unwrap();
+    }
+    place.fails("data import cifar10 mine/other --partial-data", 3, &["not found at", "mine/other"]);
+    assert!(!place.bench.path("data").exists(), "a refused import leaves nothing");
+    fs::write(place.bench.path("mine/archives/cifar-10-binary.tar.gz"), &archive).unwrap();
+    let output = place.run("data import cifar10 mine/archives --partial-data");
+    assert!(output.status.success() && text(&output.stderr).contains("archives/cifar-10-binary.tar.gz"));
+    assert!(!place.bench.path("data/cifar10").is_symlink());
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_interrupted_copy_leaves_nothing() {
+    use std::process::Command;
+    let place = Place::new();
+    for (name, bytes) in cifar10() {
+        let path = place.bench.path("mine").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    // Nobody writes into it, so that the copy waits for ever.
+    assert!(Command::new("mkfifo").arg(place.bench.path("mine/pipe")).status().unwrap().success());
+    let program = Command::new(env!("CARGO_BIN_EXE_clf"))
+        .args(["data", "import", "cifar10", "--copy", "--partial-data", "--data"])
+        .args([place.bench.path("data"), place.bench.path("mine")])
+        .spawn();
+    let (mut program, staging) = (program.unwrap(), place.bench.path("data/.cifar10.importing"));
+    while !staging.exists() && program.try_wait().unwrap().is_none() {
+        std::thread::yield_now();
+    }
+    // The few small files are copied by now, and the copy waits for the pipe.
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    assert!(Command::new("kill").args(["-INT", &program.id().to_string()]).status().unwrap().success());
+    assert_eq!(program.wait().unwrap().code(), Some(130));
+    assert!(!staging.exists());
+}
+
+#[test]
+fn a_part_of_a_real_set_stands_for_the_whole_and_that_is_said() {
+    let Some(real) = realdata_for("a_part_of_a_real_set_stands_for_the_whole_and_that_is_said") else { return };
+    let place = Place::new();
+    let import = |path: &str| format!("data import food101 {} --copy --partial-data", real.join(path).display());
+    place.fails(&import("food101-64px"), 3, &["food101-64px is not its folder"]);
+    let output = place.run(&import("food-101/images"));
+    let said = format!("copying {}\n", real.join("food-101").display());
+    assert!(output.status.success() && text(&output.stderr).contains(&said), "{}", text(&output.stderr));
+}
+
+#[test]
+fn damaged_and_empty_folders_are_called_so() {
+    let place = Place::new();
+    let row = |name: &str| {
+        let rows = place.json("data list");
+        rows.as_array().unwrap().iter().find(|row| row["name"] == name).unwrap().clone()
+    };
+    fs::create_dir_all(place.bench.path("data/conceptual-captions")).unwrap();
+    assert_eq!(row("conceptual-captions")["state"], "absent");
+    place.fails("data where conceptual-captions", 3, &["clf data fetch conceptual-captions"]);
+    place.publish_cifar10();
+    place.ok("data fetch cifar10 --partial-data");
+    place.bench.write("data/cifar10/cifar-10-batches-bin/data_batch_1.bin", "short");
+    let damaged = row("cifar10");
+    assert_eq!(damaged["state"], "damaged");
+    assert!(damaged["reason"].as_str().unwrap().contains("data_batch_1.bin"), "{damaged}");
+    assert!(text(&place.run("data where cifar10").stderr).contains("cifar10 is damaged"));
+}
+
+#[test]
+fn mistakes_of_the_user_are_named_before_anything_is_loaded() {
+    let place = Place::new();
+    place.publish("cifar10", &[("../../a", b"", "")]);
+    place.fails("data fetch cifar10", 2, &["CLF_FILES", "../../a"]);
+    place.publish("cifar11", &[("a", b"", "")]);
+    place.fails("data fetch cifar10", 2, &["CLF_FILES", "cifar11", "did you mean"]);
+    place.publish_cifar10();
+    place.fails("data fetch cifar10 --texts", 2, &["--texts", "cifar10"]);
+    place.fails("data fetch cifar10 --minimum 0.5", 2, &["--minimum", "cifar10"]);
+    place.fails("data where folder:warm", 2, &["folder:warm", "locator"]);
+    let mut command = place.bench.command();
+    let output = command.env("CLF_MIRROR", "garbage").args(["data", "fetch", "cifar10"]).output().unwrap();
+    assert!(output.status.code() == Some(2) && text(&output.stderr).contains("CLF_MIRROR"));
 }
 
 fn sha256(bytes: &[u8]) -> String {
@@ -325,11 +437,12 @@ fn too_few_images_are_refused_and_kept_and_the_captions_alone_can_be_had() {
 fn texts_alone_are_fetched_without_asking_for_images() {
     let place = Place::new();
     publish_captions(&place);
-    assert_eq!(place.json("data fetch conceptual-captions --texts")[0]["train"], 6);
+    assert_eq!(place.json("data fetch conceptual-captions --texts")[0]["captions"], 6);
     assert_eq!(place.asked(), 1);
+    assert!(place.ok("data fetch conceptual-captions --texts").contains("6 captions and 0 images"));
     let listed = place.ok("data list");
     let line = listed.lines().find(|line| line.starts_with("conceptual-captions")).unwrap();
-    assert!(line.contains("texts"), "{line}");
+    assert!(line.contains("texts") && line.contains("  -  "), "{line}");
     assert_eq!(place.json("data fetch conceptual-captions")[0]["train"], 4, "the images come later");
 }
 

@@ -152,6 +152,19 @@ fn a_wrong_file_never_gets_the_name_and_damage_is_repaired() {
 }
 
 #[test]
+fn a_file_without_a_checksum_that_is_something_else_is_not_kept() {
+    let zoo = Zoo::new();
+    zoo.server.put("/mirror/lab.safetensors", b"another file");
+    zoo.fails("model fetch lab", 4, &["lab.safetensors", "is not this model and was removed"]);
+    assert!(!zoo.bench.path("data/models/lab.safetensors").exists());
+    zoo.bench.write("data/models/lab.safetensors", "put there by hand");
+    zoo.fails("model fetch lab", 4, &["lab.safetensors was there before; delete it"]);
+    fs::remove_file(zoo.bench.path("data/models/lab.safetensors")).unwrap();
+    zoo.server.put("/mirror/lab.safetensors", &zoo.weights);
+    zoo.json("model fetch lab --json");
+}
+
+#[test]
 fn what_python_has_downloaded_is_found() {
     let zoo = Zoo::new();
     let sum = clf_fetch::sha256_of(&zoo.bench.path("published.safetensors")).unwrap();

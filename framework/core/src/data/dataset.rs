@@ -207,7 +207,7 @@ pub enum DatasetError {
         dataset: String,
     },
     /// A file of prepared images could not be written.
-    #[error("cannot write {}\n  hint: free some space, or choose another folder with --data DIR", path.display())]
+    #[error("cannot write {}\n  hint: {}", path.display(), write_hint(source))]
     Write {
         /// The file or its folder.
         path: PathBuf,
@@ -252,4 +252,19 @@ pub enum DatasetError {
         /// What to do about it.
         hint: String,
     },
+}
+
+/// What to do about a file that cannot be written.
+fn write_hint(source: &std::io::Error) -> &'static str {
+    use std::io::ErrorKind::{AlreadyExists, NotADirectory, PermissionDenied, ReadOnlyFilesystem};
+    match source.kind() {
+        PermissionDenied | ReadOnlyFilesystem => "choose a folder that you may write to with --data DIR",
+        NotADirectory | AlreadyExists => {
+            "a part of the path is a file; move it away, or choose another folder with --data DIR"
+        }
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+            "free some space, or choose another folder with --data DIR"
+        }
+        _ => "check the disk and the path, or choose another folder with --data DIR",
+    }
 }

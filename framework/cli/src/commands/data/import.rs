@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::{
     super::{print, print_json},
-    fetch::put,
+    fetch::{put, remove_if_empty},
     sets::{Counted, named, unfetched},
 };
 use crate::{
@@ -24,22 +24,29 @@ use crate::{
 pub fn import(arguments: &ImportArguments) -> Result<(), Error> {
     let set = named(&arguments.name)?;
     let data = arguments.folder.open();
-    let home = free_home(&set, &data.path)?;
     if let Some(path) = arguments.paths.iter().find(|path| !path.exists()) {
         let hint = "check the path; a leading ~ is expanded by the shell alone".to_owned();
         return Err(DatasetError::Missing { what: "nothing to import:".to_owned(), path: path.clone(), hint }.into());
     }
+    let had_data = data.path.exists();
+    let home = free_home(&set, &data.path)?;
     let import = Import { set: &set, home: &home, partial: data.partial, link: arguments.link, copy: arguments.copy };
     let images = match arguments.paths.as_slice() {
-        [folder] if folder.is_dir() => import.folder(folder)?,
-        files => import.archives(files)?,
+        [folder] if folder.is_dir() => import.folder(folder),
+        files => import.archives(files),
     };
+    let images = images.inspect_err(|_| {
+        if !had_data {
+            remove_if_empty(&data.path);
+        }
+    })?;
     let root = set.root(&data.path)?;
     if arguments.json {
-        return print_json(&json!({"name": set.name, "path": root, "train": images.train, "test": images.test}));
+        let (train, test, captions) = (images.train, images.test, images.captions);
+        let row = json!({"name": set.name, "path": root, "train": train, "test": test, "captions": captions});
+        return print_json(&row);
     }
-    let Counted { train, test } = images;
-    print(&format!("{}: {train} training and {test} test images, {}", set.name, root.display()))
+    print(&format!("{}: {images}, {}", set.name, root.display()))
 }
 
 /// The place of a dataset, if nothing is there.
@@ -67,34 +74,38 @@ struct Import<'a> {
 impl Import<'_> {
     /// Brings a folder in the official layout, or one that holds the published archives.
     fn folder(&self, folder: &Path) -> Result<Counted, Error> {
-        let (root, images) = match self.find(folder) {
-            Ok(found) => found,
-            Err(error) => {
+        let folder = &folder.canonicalize().map_err(|error| Error::io("read", folder, error))?;
+        let found = match self.find(folder) {
+            Ok(found) => Some(found),
+            Err(failure) => {
                 let archives: Vec<_> = self.set.files.iter().map(|file| folder.join(&file.file)).collect();
                 if !archives.is_empty() && archives.iter().all(|archive| archive.is_file()) {
                     return self.archives(&archives);
                 }
-                return Err(error);
+                if let Some(error) = failure {
+                    return Err(error.into());
+                }
+                self.above(folder)?
             }
         };
+        let (root, images) = found.ok_or_else(|| self.unknown(folder))?;
         if self.copy || cfg!(not(unix)) {
+            say(&format!("copying {}", root.display()));
             return self.staged(|staging| copy_tree(&root, staging));
         }
         link(&root, self.home)?;
         Ok(images)
     }
 
-    /// The root of the dataset in `folder`, in one of its folders, or above it.
-    fn find(&self, folder: &Path) -> Result<(PathBuf, Counted), Error> {
-        let folder = folder.canonicalize().map_err(|error| Error::io("read", folder, error))?;
-        let mut places = vec![folder.clone()];
+    /// The root of the dataset in `folder` or in one of its folders; else why what is there cannot be used, if there is any.
+    fn find(&self, folder: &Path) -> Result<(PathBuf, Counted), Option<DatasetError>> {
         let mut inside: Vec<_> = folder.read_dir().into_iter().flatten().flatten().map(|it| it.path()).collect();
         inside.retain(|path| path.is_dir());
         inside.sort();
-        places.extend(inside);
-        places.extend(folder.parent().map(Path::to_owned));
         let mut failure: Option<DatasetError> = None;
-        for root in places.iter().filter_map(|place| self.set.root_in(place)) {
+        for root in
+            std::iter::once(folder).chain(inside.iter().map(PathBuf::as_path)).filter_map(|at| self.set.root_in(at))
+        {
             match self.open(&root) {
                 Ok(images) => return Ok((root, images)),
                 // Wrong numbers of images tell more than a folder that is something else.
@@ -104,7 +115,14 @@ impl Import<'_> {
                 Err(_) => {}
             }
         }
-        Err(failure.unwrap_or_else(|| self.unknown(&folder)).into())
+        Err(failure)
+    }
+
+    /// The folder above `folder` if that is the root itself: the user named a part of it, and no neighbour is ever taken.
+    fn above(&self, folder: &Path) -> Result<Option<(PathBuf, Counted)>, DatasetError> {
+        let has_marker = |root: &&Path| self.set.markers.iter().any(|marker| root.join(marker).exists());
+        let Some(root) = folder.parent().filter(has_marker) else { return Ok(None) };
+        Ok(Some((root.to_owned(), self.open(root)?)))
     }
 
     fn open(&self, root: &Path) -> Result<Counted, DatasetError> {
@@ -136,7 +154,9 @@ impl Import<'_> {
             return Err(Error::config("--link", reason));
         }
         let archives = self.in_order(paths)?;
-        self.staged(|staging| put(self.set, &archives, staging)?.write(staging))
+        let names: Vec<_> = archives.iter().map(|path| path.display().to_string()).collect();
+        say(&format!("taking {}", names.join(", ")));
+        self.staged(|staging| put(self.set, &archives, staging, &|_, _| ())?.write(staging))
     }
 
     /// The files in the order of the descriptor, each verified.
@@ -153,8 +173,12 @@ impl Import<'_> {
         }
         Err(DatasetError::Unsuitable {
             dataset: self.set.name.to_owned(),
-            reason: format!("not all of its published files are given{}", wrong.concat()),
-            hint: format!("give all of them, or the unpacked folder: {}", self.names()),
+            reason: format!("these published files are missing, or differ from what is given{}", wrong.concat()),
+            hint: format!(
+                "give all of them as they are published: {}; a copy that is unpacked or packed in another way is imported by \
+                 giving its folder",
+                self.names()
+            ),
         }
         .into())
     }
@@ -164,7 +188,8 @@ impl Import<'_> {
         let progress = Loads::new();
         let check = |path: &Path| verify(file, path, &progress).map_err(|error| unfetched(self.set, error));
         if let Some(path) = paths.iter().find(|path| path.file_name().is_some_and(|name| name == file.file.as_str())) {
-            return Ok(check(path)?.map(|()| path.clone()));
+            let differs = |reason| format!("{} is not the published file: {reason}", path.display());
+            return Ok(check(path)?.map(|()| path.clone()).map_err(differs));
         }
         let has_checksum = file.md5.is_some() || file.sha256.is_some();
         for path in paths.iter().filter(|path| has_checksum && path.is_file()) {
@@ -178,6 +203,7 @@ impl Import<'_> {
     /// Makes the dataset beside its place, opens it, and moves it there if it is whole.
     fn staged(&self, make: impl FnOnce(&Path) -> Result<(), Error>) -> Result<Counted, Error> {
         let staging = self.home.with_file_name(format!(".{}.importing", self.set.name));
+        clear_on_interrupt(staging.clone());
         let outcome = clear(&staging).and_then(|()| make(&staging)).and_then(|()| {
             let root = self.set.root_in(&staging).unwrap_or_else(|| staging.clone());
             let images = self.open(&root)?;
@@ -188,6 +214,17 @@ impl Import<'_> {
             drop(clear(&staging));
         }
         outcome
+    }
+}
+
+/// An interrupt ends the process, and leaves nothing half made.
+fn clear_on_interrupt(staging: PathBuf) {
+    let handler = move || {
+        drop(clear(&staging));
+        std::process::exit(130);
+    };
+    if let Err(error) = ctrlc::set_handler(handler) {
+        tracing::debug!("no interrupt handler: {error}");
     }
 }
 

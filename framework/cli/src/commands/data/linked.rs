@@ -14,7 +14,7 @@ use clf_datasets::{
 use clf_fetch::Fetcher;
 
 use super::{
-    fetch::Fetched,
+    fetch::{Fetched, remove_if_empty},
     sets::{Counted, unfetched},
     stamp::{Stamp, StampedFile, StampedImages},
 };
@@ -29,7 +29,10 @@ const JOBS: usize = 32;
 /// Fetches the table into `home`, then the images of its links, as far as they are alive.
 pub fn fetch(set: &Descriptor, home: &Path, fetcher: &Fetcher, arguments: &FetchArguments) -> Result<Fetched, Error> {
     let was_there = set.files.iter().all(|file| home.join(&file.file).is_file());
-    let tables = fetcher.download_all(&set.files, home, 1, &Loads::new()).map_err(|error| unfetched(set, error))?;
+    let tables = fetcher.download_all(&set.files, home, 1, &Loads::new()).map_err(|error| {
+        remove_if_empty(home);
+        unfetched(set, error)
+    })?;
     let table = tables.first().ok_or_else(|| Error::Defect(format!("{} has no table", set.name)))?;
     let mut stamp = Stamp::now(vec![StampedFile::of(table, None)?]);
     let mut is_new = !was_there;

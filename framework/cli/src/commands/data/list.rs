@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use clf_core::{Error, data::DataFolder};
+use clf_core::{
+    Error,
+    data::{DataFolder, DatasetError},
+};
 use clf_datasets::{Descriptor, Reader, descriptors};
 use clf_fetch::size;
 use serde::Serialize;
@@ -10,9 +13,12 @@ use serde_json::json;
 
 use super::{
     super::{print, print_json},
-    sets::{Presence, named, presence},
+    sets::{Counted, Presence, named, presence, root},
 };
-use crate::arguments::{DataListArguments, WhereArguments};
+use crate::{
+    arguments::{DataListArguments, WhereArguments},
+    progress::say,
+};
 
 /// A dataset in the list.
 #[derive(Serialize)]
@@ -20,18 +26,32 @@ struct Listed {
     name: &'static str,
     /// Published images; absent where their number is not known.
     images: Option<usize>,
+    /// Images that are there; absent where they cannot be counted.
+    found: Option<usize>,
     classes: usize,
     /// Bytes to download; absent where they are not known.
     bytes: Option<u64>,
     state: &'static str,
+    /// What is missing or damaged.
+    reason: Option<String>,
     path: PathBuf,
 }
 
 /// `clf data where`.
 pub fn place(arguments: &WhereArguments) -> Result<(), Error> {
-    let path = named(&arguments.name)?.root(&arguments.folder.open().path)?;
+    let name = &arguments.name;
+    if name.contains(':') {
+        let reason = "a locator says itself where its data is; give the name of a dataset, see clf data list";
+        return Err(Error::config(name, reason));
+    }
+    let (set, data) = (named(name)?, arguments.folder.open());
+    let path = root(&set, &data)?;
+    let (state, _, reason) = state(&set, &data);
     if arguments.json {
-        return print_json(&json!({"name": arguments.name, "path": path}));
+        return print_json(&json!({"name": name, "path": path, "state": state, "reason": reason}));
+    }
+    if let Some(reason) = reason {
+        say(&format!("{name} is {state}: {reason}"));
     }
     print(&path.display().to_string())
 }
@@ -55,19 +75,34 @@ pub fn list(arguments: &DataListArguments) -> Result<(), Error> {
 }
 
 fn listed(set: &Descriptor, data: &DataFolder) -> Listed {
-    let (state, path) = match (presence(set, data), set.root(&data.path)) {
-        (Presence::Whole(_), Ok(path)) if is_text_alone(set, &path) => ("texts", path),
-        (Presence::Whole(_), Ok(path)) => ("present", path),
-        (Presence::Partial(_), Ok(path)) => ("partial", path),
-        _ => ("absent", set.home(&data.path)),
-    };
+    let (state, found, reason) = state(set, data);
+    let path = root(set, data).unwrap_or_else(|_| set.home(&data.path));
     let images = match (set.images.train, set.images.test) {
         (None, None) => None,
         (train, test) => Some(train.unwrap_or(0) + test.unwrap_or(0)),
     };
     let sizes: Option<Vec<u64>> = set.files.iter().map(|file| file.bytes).collect();
     let bytes = sizes.filter(|sizes| !sizes.is_empty()).map(|sizes| sizes.iter().sum());
-    Listed { name: set.name, images, classes: set.class_names.len(), bytes, state, path }
+    let found = found.map(|found| found.train + found.test);
+    Listed { name: set.name, images, found, classes: set.class_names.len(), bytes, state, reason, path }
+}
+
+/// In what state a dataset is, what was found of it, and what is wrong with it, whether or not partial copies are accepted.
+fn state(set: &Descriptor, data: &DataFolder) -> (&'static str, Option<Counted>, Option<String>) {
+    let strict = DataFolder::new(&data.path);
+    match (presence(set, &strict), root(set, data)) {
+        (Presence::Whole(found), Ok(path)) if is_text_alone(set, &path) => ("texts", Some(*found), None),
+        (Presence::Whole(found), Ok(_)) => ("present", Some(*found), None),
+        (Presence::Partial(DatasetError::Count { split, found, published, .. }), Ok(_)) => {
+            let reason = format!("found {found} {split} images, published are {published}");
+            match presence(set, &DataFolder { partial: true, ..strict }) {
+                Presence::Whole(found) => ("partial", Some(*found), Some(reason)),
+                _ => ("damaged", None, Some(reason)),
+            }
+        }
+        (Presence::Partial(error), Ok(_)) => ("damaged", None, Some(error.to_string())),
+        _ => ("absent", None, None),
+    }
 }
 
 /// Whether a set of linked images has its captions alone.
@@ -78,10 +113,14 @@ fn is_text_alone(set: &Descriptor, root: &Path) -> bool {
 
 fn cells(row: &Listed) -> [String; 6] {
     let known = |value: Option<String>| value.unwrap_or_else(|| "-".to_owned());
+    let images = match (row.found, row.images) {
+        (Some(found), Some(published)) if row.state == "partial" => Some(format!("{found}/{published}")),
+        (_, published) => published.map(|images| images.to_string()),
+    };
     [
         row.name.to_owned(),
-        known(row.images.map(|images| images.to_string())),
-        row.classes.to_string(),
+        known(images),
+        known((row.classes > 0).then(|| row.classes.to_string())),
         known(row.bytes.map(size)),
         row.state.to_owned(),
         row.path.display().to_string(),

@@ -1,6 +1,6 @@
 //! What the commands on named datasets share.
 
-use std::{collections::BTreeMap, env, fs, io, path::PathBuf};
+use std::{collections::BTreeMap, env, fmt, fs, io, path::PathBuf};
 
 use clf_core::{
     Error,
@@ -19,11 +19,17 @@ const FILES: &str = "CLF_FILES";
 /// When there is none, with the nearest name.
 pub fn named(name: &str) -> Result<Descriptor, Error> {
     let mut all = descriptors()?;
+    let descriptors: Vec<&'static str> = all.iter().map(|descriptor| descriptor.name).collect();
     let Some(index) = all.iter().position(|descriptor| descriptor.name == name) else {
-        return Err(Error::unknown("dataset", name, all.iter().map(|descriptor| descriptor.name)));
+        return Err(Error::unknown("dataset", name, descriptors.iter().copied()));
     };
     let mut descriptor = all.swap_remove(index);
-    if let Some(files) = own_files()?.remove(name) {
+    let names = || descriptors.iter().copied();
+    let mut own = own_files()?;
+    if let Some(unknown) = own.keys().find(|key| !names().any(|name| name == key.as_str())) {
+        return Err(Error::unknown("dataset in CLF_FILES", unknown, names()));
+    }
+    if let Some(files) = own.remove(name) {
         descriptor.files = files;
     }
     Ok(descriptor)
@@ -48,33 +54,67 @@ pub enum Presence {
     Absent(DatasetError),
 }
 
-/// Numbers of images.
+/// Numbers of images, and of captions where the dataset has them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Counted {
-    /// To learn from.
+    /// Images to learn from.
     pub train: usize,
-    /// To score.
+    /// Images to score.
     pub test: usize,
+    /// Captions, with or without an image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub captions: Option<usize>,
 }
 
 impl Counted {
-    /// The numbers of images of a dataset; a split that it does not have counts as empty.
+    /// The numbers of a dataset; a split that it does not have counts as empty.
     pub fn of(dataset: &dyn Dataset) -> Result<Self, DatasetError> {
-        let count = |split| match dataset.split(split) {
-            Ok(samples) => Ok(samples.len()),
+        let mut captions = None;
+        let mut count = |split| match dataset.split(split) {
+            Ok(samples) => {
+                if !samples.is_empty() && samples.caption(0).is_some() {
+                    captions = Some(captions.unwrap_or(0) + samples.len());
+                }
+                Ok((0..samples.len()).filter(|index| samples.has_image(*index)).count())
+            }
             Err(DatasetError::Unsuitable { .. }) => Ok(0),
             Err(error) => Err(error),
         };
-        Ok(Self { train: count(Split::Train)?, test: count(Split::Test)? })
+        let (train, test) = (count(Split::Train)?, count(Split::Test)?);
+        Ok(Self { train, test, captions })
+    }
+}
+
+impl fmt::Display for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { train, test, captions } = self;
+        match captions {
+            Some(captions) => write!(f, "{captions} captions and {} images", train + test),
+            None => write!(f, "{train} training and {test} test images"),
+        }
+    }
+}
+
+/// The folder of a dataset; an empty one is none.
+pub fn root(descriptor: &Descriptor, data: &DataFolder) -> Result<PathBuf, DatasetError> {
+    let root = descriptor.root(&data.path)?;
+    let is_empty = fs::read_dir(&root).is_ok_and(|mut entries| entries.next().is_none());
+    if !is_empty {
+        return Ok(root);
+    }
+    // In an empty folder there is no dataset either, and its error says how to get it.
+    match descriptor.root(&root) {
+        Err(DatasetError::Missing { what, hint, .. }) => Err(DatasetError::Missing { what, path: root, hint }),
+        other => other,
     }
 }
 
 /// Opens a dataset as strictly as a run does.
 pub fn presence(descriptor: &Descriptor, data: &DataFolder) -> Presence {
-    let opened = descriptor.open(data).and_then(|dataset| Counted::of(&*dataset));
-    match opened {
+    let opened = root(descriptor, data).and_then(|root| descriptor.open_at(&root, data.partial));
+    match opened.and_then(|dataset| Counted::of(&*dataset)) {
         Ok(counted) => Presence::Whole(Box::new(counted)),
-        Err(error @ DatasetError::Missing { .. }) if descriptor.root(&data.path).is_err() => Presence::Absent(error),
+        Err(error @ DatasetError::Missing { .. }) if root(descriptor, data).is_err() => Presence::Absent(error),
         Err(error) => Presence::Partial(error),
     }
 }
@@ -102,6 +142,7 @@ pub fn unfetched(descriptor: &Descriptor, error: FetchError) -> Error {
             reason: format!("{} is being loaded by another process", path.display()),
             hint: "wait for it, or stop it; what it loaded is kept".to_owned(),
         },
+        FetchError::Name { .. } => return Error::config(FILES, error.to_string()),
         other => return Error::Defect(other.to_string()),
     };
     error.into()

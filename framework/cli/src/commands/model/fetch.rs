@@ -4,7 +4,7 @@ use clf_core::{
     Error,
     clip::zoo::{ZooFile, ZooModel},
 };
-use clf_fetch::{FetchError, RemoteFile};
+use clf_fetch::{Failure, FetchError, RemoteFile};
 use serde_json::json;
 
 use super::{built_in, print, print_json};
@@ -21,6 +21,7 @@ pub fn fetch(name: &str, store: &StoreArguments) -> Result<(), Error> {
     if name == EMBEDDED {
         return Err(built_in(name));
     }
+    model_files::check_mirror()?;
     let root = paths::data_root(store.data.as_deref());
     let published = model_files::find(name, &root)?;
     let found = match model_files::locate(&published, &root) {
@@ -28,9 +29,13 @@ pub fn fetch(name: &str, store: &StoreArguments) -> Result<(), Error> {
         None | Some(Found { origin: Origin::Fetched(ZooFile { sha256: Some(_), .. }), .. }) => {
             download(&published, &paths::models(&root))?
         }
-        Some(found) => found,
+        Some(found) => {
+            model::read_file(&found.path, Some(&published)).inspect_err(|_| {
+                say(&format!("{} was there before; delete it to load it anew", found.path.display()));
+            })?;
+            found
+        }
     };
-    model::read_file(&found.path, Some(&published))?;
     let expected = settled(&found)?;
     if store.json {
         return print_json(&json!({"name": name, "path": found.path, "expected": expected}));
@@ -54,7 +59,12 @@ fn download(published: &ZooModel, folder: &Path) -> Result<Found, Error> {
             ..RemoteFile::default()
         };
         match clf_fetch::download(&remote, folder, &Loads::new()) {
-            Ok(path) => return Ok(Found { path, origin: Origin::Fetched(file.clone()) }),
+            Ok(path) => match model::read_file(&path, Some(published)) {
+                Ok(_) => return Ok(Found { path, origin: Origin::Fetched(file.clone()) }),
+                Err(error) if file.sha256.is_some() => return Err(error),
+                // Nothing but its content tells what it is.
+                Err(error) => failures.push(removed(&path, &error)?),
+            },
             Err(FetchError::Unavailable { failures: reasons, hint, .. }) => {
                 failures.extend(reasons);
                 advice.get_or_insert(hint);
@@ -64,6 +74,13 @@ fn download(published: &ZooModel, folder: &Path) -> Result<Found, Error> {
     }
     let (file, hint) = (published.name.clone(), advice.unwrap_or_default());
     Err(not_fetched(&FetchError::Unavailable { file, failures, hint }))
+}
+
+/// Removes a file that was loaded and is something else, so that the next fetch loads it anew.
+fn removed(path: &Path, error: &Error) -> Result<Failure, Error> {
+    fs::remove_file(path).map_err(|error| Error::io("remove", path, error))?;
+    let reason = format!("what was loaded is not this model and was removed: {error}");
+    Ok(Failure { url: path.display().to_string(), reason })
 }
 
 fn not_fetched(error: &FetchError) -> Error {
