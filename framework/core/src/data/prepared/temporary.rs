@@ -43,14 +43,15 @@ impl Temporary {
 pub(super) fn sweep(target: &Path) {
     let prefix = prefix(target);
     for entry in fs::read_dir(folder_of(target)).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let is_ours = name.to_str().is_some_and(|name| name.starts_with(&prefix) && name.ends_with(".tmp"));
-        let open = || OpenOptions::new().write(true).open(entry.path());
+        let (path, name) = (entry.path(), entry.file_name());
+        let is_ours = path.extension().is_some_and(|ending| ending == "tmp")
+            && name.to_str().is_some_and(|name| name.starts_with(&prefix));
+        let open = || OpenOptions::new().write(true).open(&path);
         // The lock is held until the file is gone.
         if let Some(file) = is_ours.then(open).and_then(Result::ok)
             && file.try_lock().is_ok()
         {
-            let _ = fs::remove_file(entry.path());
+            let _ = fs::remove_file(&path);
         }
     }
 }
