@@ -65,7 +65,7 @@ pub struct DataArguments {
 #[derive(Args)]
 pub struct FolderArguments {
     /// Folder of datasets and models; the default is clf in the user's data folder.
-    #[arg(long, env = "CLF_DATA", value_name = "DIR")]
+    #[arg(long, env = "CLF_DATA", value_name = "DIR", value_parser = paths::DataParser)]
     pub data: Option<PathBuf>,
     /// Accepts copies of datasets with fewer images than were published; their split family says so.
     #[arg(long)]
@@ -437,7 +437,7 @@ fn share(text: &str) -> Result<f64, String> {
 pub struct ImportArguments {
     /// A dataset by name (see `clf data list`).
     pub name: String,
-    /// Its unpacked folder, one above or below that, or its published files.
+    /// Its unpacked folder, one that holds that or is a part of it, or its published files.
     #[arg(value_name = "PATH", required = true)]
     pub paths: Vec<PathBuf>,
     /// Links the folder; the default.
@@ -505,7 +505,7 @@ pub struct PrepareArguments {
 #[derive(Args)]
 pub struct StoreArguments {
     /// Folder of datasets and models; the default is clf in the user's data folder.
-    #[arg(long, env = "CLF_DATA", value_name = "DIR")]
+    #[arg(long, env = "CLF_DATA", value_name = "DIR", value_parser = paths::DataParser)]
     pub data: Option<PathBuf>,
     /// Prints the result as JSON.
     #[arg(long)]

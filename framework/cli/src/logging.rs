@@ -3,7 +3,7 @@
 use std::{
     error::Error as _,
     fs::File,
-    io::{self, Write},
+    io::{self, IsTerminal, Write},
     path::Path,
     sync::Mutex,
 };
@@ -24,11 +24,17 @@ pub fn start(verbose: u8) {
         _ => LevelFilter::DEBUG,
     };
     let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
-    let terminal = fmt::layer().without_time().with_target(false).with_writer(|| Terminal).with_filter(filter);
+    let terminal = fmt::layer().without_time().with_target(false).with_ansi(is_coloured()).with_writer(|| Terminal);
+    let terminal = terminal.with_filter(filter);
     let file = fmt::layer().with_ansi(false).with_target(false).with_writer(|| LogFile);
     let file = file.with_filter(level.max(LevelFilter::INFO));
     // A second call (in a test binary) keeps the first subscriber.
     drop(tracing_subscriber::registry().with(terminal).with(file).with(device::watch()).try_init());
+}
+
+/// Whether stderr shows colours, and the user wants them (<https://no-color.org>).
+fn is_coloured() -> bool {
+    io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Copies all further messages to `path`.

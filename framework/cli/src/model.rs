@@ -65,11 +65,10 @@ pub fn load(
 
 /// Reads weights of the same shape as `model` from a file.
 pub fn read_like(model: &Clip, path: &Path) -> Result<Clip, Error> {
-    let dict = to_openai(StateDict::read(path)?)?;
+    let dict = to_openai(StateDict::read(path)?).map_err(|error| unusable(path, &error.to_string()))?;
     let (config, known) = ClipConfig::infer(&dict, path).map_err(|reason| unusable(path, &reason))?;
     if known && config != *model.config() {
-        let reason = format!("it was made as {config:?}, but the model is {:?}", model.config());
-        return Err(unusable(path, &reason));
+        return Err(unusable(path, &other_shape(&config, model.config(), "the model")));
     }
     Ok(Clip::from_state_dict(&dict, model.config(), &model.device())?.with_precision(model.precision()))
 }
@@ -100,7 +99,8 @@ pub fn read_file(path: &Path, model: Option<&ZooModel>) -> Result<Read, Error> {
 /// Whether a model is named by its file.
 pub fn is_file(name: &str) -> bool {
     let path = Path::new(name);
-    path.extension().is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known)) || path.components().count() > 1
+    let has_ending = path.extension().is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known));
+    has_ending || path.components().count() > 1 || name.ends_with(std::path::is_separator)
 }
 
 /// Puts weights into `OpenAI` names, and checks them against the published model or what their shapes say.
@@ -117,12 +117,17 @@ fn whole(dict: StateDict, path: PathBuf, model: Option<&ZooModel>) -> Result<Rea
             is_known = true;
         }
         if config != expected {
-            let name = &model.name;
-            return Err(unusable(&path, &format!("it has the shape {config:?}, but {name} is {expected:?}")));
+            return Err(unusable(&path, &other_shape(&config, &expected, &model.name)));
         }
     }
     check_keys(&dict, &config.expected_keys()).map_err(|error| unusable(&path, &error.to_string()))?;
     Ok(Read { dict, config, is_known, path })
+}
+
+/// What sets weights of the shape `found` apart from the model `name`.
+fn other_shape(found: &ClipConfig, expected: &ClipConfig, name: &str) -> String {
+    let differences = found.differences(expected).join("; ");
+    format!("it is another model than {name}: {differences}\n  hint: choose the model that these weights were made for")
 }
 
 fn unusable(path: &Path, reason: &str) -> Error {

@@ -1,12 +1,46 @@
 //! Where data, models and runs are.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsStr,
+    path::{Path, PathBuf},
+};
 
-/// The folder of datasets and models: `given`, or clf in the user's data folder.
+use clap::{
+    Arg, Command, Error,
+    builder::{PathBufValueParser, TypedValueParser},
+    parser::ValueSource,
+};
+
+/// The folder of datasets and models: `given` unless it is empty, or clf in the user's data folder.
 pub fn data_root(given: Option<&Path>) -> PathBuf {
     match given {
-        Some(path) => path.to_owned(),
-        None => dirs::data_dir().unwrap_or_else(|| PathBuf::from(".")).join("clf"),
+        Some(path) if !path.as_os_str().is_empty() => path.to_owned(),
+        _ => dirs::data_dir().unwrap_or_else(|| PathBuf::from(".")).join("clf"),
+    }
+}
+
+/// Takes a folder, and lets a variable that is empty pass as one that is not set.
+#[derive(Clone)]
+pub struct DataParser;
+
+impl TypedValueParser for DataParser {
+    type Value = PathBuf;
+
+    fn parse_ref(&self, command: &Command, argument: Option<&Arg>, value: &OsStr) -> Result<PathBuf, Error> {
+        PathBufValueParser::new().parse_ref(command, argument, value)
+    }
+
+    fn parse_ref_(
+        &self,
+        command: &Command,
+        argument: Option<&Arg>,
+        value: &OsStr,
+        source: ValueSource,
+    ) -> Result<PathBuf, Error> {
+        if value.is_empty() && source == ValueSource::EnvVariable {
+            return Ok(PathBuf::new());
+        }
+        self.parse_ref(command, argument, value)
     }
 }
 

@@ -200,6 +200,33 @@ impl ClipConfig {
         Ok(())
     }
 
+    /// What differs from `expected`, field by field: `vision layers 4, expected 12`; empty where nothing does.
+    pub fn differences(&self, expected: &Self) -> Vec<String> {
+        let pairs = self.fields().into_iter().zip(expected.fields());
+        let differing = pairs.filter(|((_, value), (_, wanted))| value != wanted);
+        differing.map(|((name, value), (_, wanted))| format!("{name} {value}, expected {wanted}")).collect()
+    }
+
+    /// Names and values of all fields, in words of the user.
+    fn fields(&self) -> [(&'static str, String); 13] {
+        let Self { embed_dim, activation, vision, text } = self;
+        [
+            ("embed_dim", embed_dim.to_string()),
+            ("activation", in_words(activation)),
+            ("vision image_size", vision.image_size.to_string()),
+            ("vision patch_size", vision.patch_size.to_string()),
+            ("vision width", vision.width.to_string()),
+            ("vision layers", vision.layers.to_string()),
+            ("vision heads", vision.heads.to_string()),
+            ("vision normalization", in_words(&vision.normalization)),
+            ("text context_length", text.context_length.to_string()),
+            ("text vocab_size", text.vocab_size.to_string()),
+            ("text width", text.width.to_string()),
+            ("text layers", text.layers.to_string()),
+            ("text heads", text.heads.to_string()),
+        ]
+    }
+
     /// A model of this shape with every weight zero, to be filled with [`Weights`].
     pub fn init(&self, device: &Device) -> Clip {
         Clip::new(self, VisionTower::new(self, device), TextTower::new(self, device), device)
@@ -208,5 +235,31 @@ impl ClipConfig {
     /// OpenAI names and shapes of all weights of this architecture, in the order of the model.
     pub fn expected_keys(&self) -> Vec<(String, Vec<usize>)> {
         Weights::layout_of(self)
+    }
+}
+
+/// A choice as it is written in files.
+fn in_words(choice: &impl Serialize) -> String {
+    let value = serde_json::to_value(choice).unwrap_or_default();
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn differences_name_the_fields_that_differ_and_no_other() {
+        let (small, large) = (ClipConfig::vit_b_16(), ClipConfig::vit_b_32());
+        assert_eq!(small.differences(&small), Vec::<String>::new());
+        assert_eq!(small.differences(&large), ["vision patch_size 16, expected 32"]);
+        let mut other = small.clone();
+        (other.activation, other.vision.normalization, other.text.layers) = (Activation::Gelu, Normalization::Half, 3);
+        let expected = [
+            "activation gelu, expected quick-gelu",
+            "vision normalization half, expected open-ai",
+            "text layers 3, expected 12",
+        ];
+        assert_eq!(other.differences(&small), expected);
     }
 }

@@ -2,7 +2,7 @@ use std::path::Path;
 
 use crate::{
     config::{Activation, ClipConfig, Normalization, TextConfig, VisionConfig},
-    state_dict::StateDict,
+    state_dict::{StateDict, is_text},
     weights::CONFIG_KEY,
 };
 
@@ -37,7 +37,7 @@ impl ClipConfig {
     ///
     /// # Errors
     ///
-    /// When the image tower is a `ResNet`, or a tensor that fixes a size is missing.
+    /// When a tower is missing, the image tower is a `ResNet`, or a tensor that fixes a size is missing.
     pub fn infer(dict: &StateDict, path: &Path) -> Result<(Self, bool), String> {
         if let Some(json) = dict.metadata.get(CONFIG_KEY) {
             let config: Self =
@@ -48,6 +48,7 @@ impl ClipConfig {
         if dict.tensors.contains_key(RESNET) {
             return Err(format!("its image tower is a ResNet, and clf has vision transformers alone ({KNOWN})"));
         }
+        check_towers(dict)?;
         let beside: Beside = std::fs::read_to_string(path.with_file_name("config.json"))
             .ok()
             .and_then(|text| serde_json::from_str(&text).ok())
@@ -94,6 +95,18 @@ impl ClipConfig {
     }
 }
 
+/// Refuses half a CLIP.
+fn check_towers(dict: &StateDict) -> Result<(), String> {
+    let any = |test: &dyn Fn(&str) -> bool| dict.tensors.keys().any(|name| test(name));
+    let missing = match (any(&|name| name.starts_with("visual.")), any(&is_text)) {
+        (true, true) => return Ok(()),
+        (true, false) => "text tower, only the one for images",
+        (false, true) => "image tower, only the one for texts",
+        (false, false) => "tower at all",
+    };
+    Err(format!("it has no {missing}\n  hint: take a file of the whole CLIP, with both towers ({KNOWN})"))
+}
+
 fn shape<const N: usize>(dict: &StateDict, name: &str) -> Result<[usize; N], String> {
     let tensor = dict.tensors.get(name).ok_or_else(|| format!("it has no tensor {name:?}"))?;
     let shape = tensor.shape.as_slice();
@@ -132,6 +145,19 @@ mod tests {
         dict.insert(RESNET, moved);
         let error = ClipConfig::infer(&dict, Path::new("RN50.pt")).unwrap_err();
         assert!(error.contains("ResNet"), "{error}");
+    }
+
+    #[test]
+    fn a_missing_tower_is_named() {
+        let half = |keep: &dyn Fn(&str) -> bool| {
+            let mut dict = random_weights(&ClipConfig::mini(), 1);
+            dict.metadata.clear();
+            dict.tensors.retain(|name, _| keep(name));
+            ClipConfig::infer(&dict, Path::new("x.safetensors")).unwrap_err()
+        };
+        let (vision, text) = (half(&|name| name.starts_with("visual.")), half(&is_text));
+        assert!(vision.starts_with("it has no text tower, only the one for images\n  hint: "), "{vision}");
+        assert!(text.starts_with("it has no image tower, only the one for texts\n  hint: "), "{text}");
     }
 
     #[test]

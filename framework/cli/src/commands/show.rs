@@ -16,22 +16,25 @@ fn layers(defaults: &[&str]) -> String {
 /// `clf show`.
 pub fn show(arguments: &ShowArguments) -> Result<(), Error> {
     let name = &arguments.name;
-    let (summary, paper, differences, toml): (_, _, &[&str], String) = match arguments.kind {
+    let (summary, paper, differences, toml): (_, String, &[&str], String) = match arguments.kind {
         Shown::Method => {
             let entry = registry::find::<MethodEntry>(name)?;
-            (entry.summary, entry.paper, entry.differences, layers(entry.defaults))
+            (entry.summary, entry.paper.to_owned(), entry.differences, layers(entry.defaults))
         }
         Shown::Hook => {
             let entry = registry::find::<HookEntry>(name)?;
-            (entry.summary, entry.paper, &[], entry.defaults.to_owned())
+            (entry.summary, entry.paper.to_owned(), &[], entry.defaults.to_owned())
         }
         Shown::Scenario => {
             let entry = registry::find::<ScenarioEntry>(name)?;
-            (entry.summary, "", &[], entry.toml.to_owned())
+            (entry.summary, String::new(), &[], entry.toml.to_owned())
         }
         Shown::Dataset => {
             let entry = registry::find::<DatasetEntry>(name)?;
-            (entry.summary, "", &[], clf_datasets::descriptor_text(name).unwrap_or_default().to_owned())
+            // A dataset of a plugin has no descriptor.
+            let text = clf_datasets::descriptor_text(name);
+            let paper = text.map(|_| clf_datasets::Descriptor::named(name)).transpose()?.map(|known| known.paper);
+            (entry.summary, paper.unwrap_or_default(), &[], text.unwrap_or_default().to_owned())
         }
     };
     if arguments.json {

@@ -1,4 +1,4 @@
-use std::fs;
+use std::{fs, path::Path};
 
 use serde_json::Value;
 
@@ -34,6 +34,21 @@ fn prepared_images_that_no_longer_fit_are_named_with_what_to_do() {
     bench.fails(&format!("{RUN} --out run"), 3, &parts);
     bench.ok("data prepare folder:warm --size 32");
     bench.ok(&format!("{RUN} --out run"));
+}
+
+#[test]
+fn what_a_killed_preparation_left_is_removed_and_a_failed_one_leaves_nothing() {
+    let bench = Bench::new();
+    fs::write(bench.path("warm/test/red/0.png"), b"this is no picture").unwrap();
+    bench.fails("data prepare folder:warm --size 32", 3, &["warm/test/red/0.png"]);
+    assert!(!bench.path("data").exists(), "an empty folder is left");
+    let files: Value = serde_json::from_str(&bench.ok("data prepare folder:cold --size 32 --json")).unwrap();
+    let path = Path::new(files[0]["path"].as_str().unwrap());
+    let left = path.with_file_name(".test-32.pixels.4711.tmp");
+    fs::write(&left, "half of the pictures").unwrap();
+    bench.ok("data prepare folder:cold --size 32");
+    assert!(!left.exists());
+    assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
 }
 
 #[test]

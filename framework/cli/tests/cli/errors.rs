@@ -1,8 +1,11 @@
 use std::fs;
 
-use clf_clip::{ClipConfig, HostTensor, StateDict, random_weights};
+use clf_clip::{
+    Activation, ClipConfig, HostTensor, StateDict, random_weights,
+    state_dict::{Layout, to_layout},
+};
 
-use super::bench::Bench;
+use super::bench::{Bench, text};
 
 const RUN: &str = "run --method zscl --scenario small.toml --out run";
 
@@ -106,6 +109,85 @@ fn weights_that_cannot_be_used_are_named_with_the_reason() {
         dict.tensors.insert("ln_final.weight".into(), HostTensor::new(vec![3], vec![0.0; 3]));
     });
     bench.fails(&format!("{RUN} --start other.safetensors"), 4, &["ln_final.weight", "3"]);
+}
+
+#[test]
+fn files_that_are_no_weights_are_told_apart() {
+    let bench = Bench::new();
+    let eval = "eval --scenario small.toml --model";
+    bench.write("empty.pt", "");
+    bench.fails(&format!("{eval} empty.pt"), 4, &["empty.pt is no weights file", "it is empty", "\n  hint: "]);
+    bench.write("page.pt", "<!DOCTYPE html><html><body>Not found</body></html>");
+    bench.fails(&format!("{eval} page.pt"), 4, &["page.pt", "it is a web page"]);
+    fs::create_dir(bench.path("folder")).unwrap();
+    bench.fails(&format!("{eval} folder/"), 4, &["folder/ is a folder", "model.safetensors"]);
+
+    let mut half = random_weights(&ClipConfig::mini(), 1);
+    half.metadata.clear();
+    half.tensors.retain(|name, _| name.starts_with("visual."));
+    let half = to_layout(half, Layout::HuggingFace).unwrap();
+    half.write(bench.path("vision.safetensors")).unwrap();
+    bench.fails(&format!("{eval} vision.safetensors"), 4, &["vision.safetensors", "no text tower", "\n  hint: "]);
+}
+
+#[test]
+fn weights_of_another_model_are_told_by_what_differs() {
+    let bench = Bench::new();
+    fs::create_dir_all(bench.path("data/models")).unwrap();
+    random_weights(&ClipConfig::mini(), 1).write(bench.path("data/models/ViT-B-16.safetensors")).unwrap();
+    fs::rename(bench.path("data/models/ViT-B-16.safetensors"), bench.path("data/models/ViT-B-16.pt")).unwrap();
+    let parts = ["embed_dim 128, expected 512; ", "vision layers 4, expected 12", "\n  hint: "];
+    bench.fails("eval --scenario small.toml --model ViT-B-16", 4, &parts);
+    let large = ClipConfig { activation: Activation::Gelu, ..ClipConfig::mini() };
+    let mut dict = random_weights(&large, 1);
+    large.record(&mut dict);
+    dict.write(bench.path("gelu.safetensors")).unwrap();
+    bench.fails(&format!("{RUN} --start gelu.safetensors"), 4, &["model: activation gelu, expected quick-gelu\n"]);
+}
+
+#[test]
+fn weights_that_are_not_finite_are_refused_wherever_they_are_read() {
+    let bench = Bench::new();
+    let mut dict = random_weights(&ClipConfig::mini(), 1);
+    dict.tensors.get_mut("visual.proj").unwrap().data[7] = f32::NAN;
+    dict.write(bench.path("odd.safetensors")).unwrap();
+    let parts = ["odd.safetensors", "`visual.proj` holds NaN at position 7", "\n  hint: "];
+    for command in [
+        "eval --scenario small.toml --model odd.safetensors",
+        "eval --scenario small.toml --checkpoint odd.safetensors",
+        &format!("{RUN} --start odd.safetensors"),
+        "model convert odd.safetensors out.safetensors --to openai",
+        "model verify odd.safetensors",
+    ] {
+        bench.fails(command, 4, &parts);
+    }
+    assert!(!bench.path("out.safetensors").exists());
+}
+
+#[test]
+fn messages_in_a_file_or_pipe_have_no_colours() {
+    let bench = Bench::new();
+    let mut dict = random_weights(&ClipConfig::mini(), 1);
+    dict.metadata.clear();
+    dict.write(bench.path("plain.safetensors")).unwrap();
+    let stderr = text(&bench.clf("eval --scenario small.toml --model plain.safetensors").stderr);
+    assert!(stderr.contains("does not say its activation"), "{stderr}");
+    assert!(!stderr.contains('\x1b'), "{stderr:?}");
+}
+
+#[test]
+fn an_empty_variable_is_one_that_is_not_set() {
+    let bench = Bench::new();
+    let place = |data: &str| {
+        let mut command = bench.command();
+        command.env("CLF_DATA", data).env("XDG_DATA_HOME", bench.path("home")).env("HOME", bench.path("home"));
+        command.args(["model", "where", "ViT-B-16"]).output().unwrap()
+    };
+    let output = place("");
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output.stderr));
+    assert!(text(&output.stderr).contains("clf/models/ViT-B-16.pt") || !cfg!(target_os = "linux"));
+    let output = bench.command().args(["model", "where", "ViT-B-16", "--data", ""]).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
 }
 
 #[test]

@@ -26,6 +26,11 @@ fn every_registered_thing_can_be_shown() {
         }
     }
     assert!(bench.ok("show method zscl").contains("arXiv 2303.06628"));
+    let json: serde_json::Value = serde_json::from_str(&bench.ok("show dataset cifar100 --json")).unwrap();
+    let paper = json["paper"].as_str().unwrap();
+    assert!(paper.contains("Krizhevsky 2009"), "{paper}");
+    assert!(json["toml"].as_str().unwrap().contains("split-family"), "{json}");
+    assert!(bench.ok("show dataset cifar100").contains(&format!("\nsource: {paper}\n")));
     // Every layer of defaults is shown, and each is TOML of its own.
     let shown = bench.ok("show method lwf-vr");
     let layers: Vec<&str> = shown.split_once("\n\n").unwrap().1.split("# ---- over these settings come:").collect();

@@ -11,15 +11,50 @@ const LISTED: usize = 8;
 #[derive(Debug, thiserror::Error)]
 pub enum StateDictError {
     /// There is no such file.
-    #[error("no weights at {}\nhint: check the path, or fetch the model first", path.display())]
+    #[error("no weights at {}\n  hint: check the path, or fetch the model first", path.display())]
     NotFound {
         /// The file asked for.
         path: PathBuf,
     },
-    /// The file is cut off, or is no safetensors file.
+    /// A folder stands where a file should.
+    #[error("{} is a folder, not a file of weights\n  hint: give the file in it{}", path.display(), example(found))]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Files in it that may be meant.
+        found: Vec<PathBuf>,
+    },
+    /// The file begins like none that weights come in.
     #[error(
-        "{} is not a whole safetensors file: {reason}\n\
-         hint: fetch or copy it again; weights are safetensors files, or PyTorch's .pt, .pth and .bin",
+        "{} is no weights file of a known format: {reason}\n  hint: \
+         weights are safetensors files, or PyTorch's .pt, .pth and .bin; {advice}",
+        path.display()
+    )]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        reason: String,
+        /// What to do about it.
+        advice: &'static str,
+    },
+    /// A weight is infinite or not a number.
+    #[error(
+        "tensor `{name}` holds {value} at position {position}, and with such a weight every score is void\n  hint: \
+         take the weights from elsewhere, or from before the training went wrong"
+    )]
+    NotFinite {
+        /// The first such tensor, by name.
+        name: String,
+        /// 0-based place in the tensor, row by row.
+        position: usize,
+        /// The number.
+        value: f32,
+    },
+    /// The file is cut off or damaged.
+    #[error(
+        "{} is not a whole safetensors file: {reason}\n  hint: \
+         fetch or copy it again; weights are safetensors files, or PyTorch's .pt, .pth and .bin",
         path.display()
     )]
     Corrupt {
@@ -30,8 +65,8 @@ pub enum StateDictError {
     },
     /// The file begins like one of `PyTorch`, but is damaged or of another form.
     #[error(
-        "{} is no PyTorch file of weights: {reason}\n\
-         hint: fetch or copy it again, or write it anew in Python with torch.save(model.state_dict(), FILE)",
+        "{} is no PyTorch file of weights: {reason}\n  hint: \
+         fetch or copy it again, or write it anew in Python with torch.save(model.state_dict(), FILE)",
         path.display()
     )]
     Torch {
@@ -42,8 +77,8 @@ pub enum StateDictError {
     },
     /// The file is a pickle without an archive, as `PyTorch` wrote before 1.6.
     #[error(
-        "{0} is a bare pickle, the format of PyTorch before 1.6\n\
-         hint: write it anew in Python: torch.save(torch.load({0:?}, map_location=\"cpu\", weights_only=True), FILE)",
+        "{0} is a bare pickle, the format of PyTorch before 1.6\n  hint: \
+         write it anew in Python: torch.save(torch.load({0:?}, map_location=\"cpu\", weights_only=True), FILE)",
         path.display()
     )]
     OldTorch {
@@ -52,8 +87,8 @@ pub enum StateDictError {
     },
     /// A pickle asks for something that weights are not made of.
     #[error(
-        "{} was refused: it asks Python for `{name}`, which weights do not need; nothing in it was run\n\
-         hint: distrust a file from elsewhere; write one of your own anew with torch.save(model.state_dict(), FILE)",
+        "{} was refused: it asks Python for `{name}`, which weights do not need; nothing in it was run\n  hint: \
+         distrust a file from elsewhere; write one of your own anew with torch.save(model.state_dict(), FILE)",
         path.display()
     )]
     Refused {
@@ -63,7 +98,7 @@ pub enum StateDictError {
         name: String,
     },
     /// A number is too large for a file of 16-bit numbers.
-    #[error("tensor `{name}` holds {value}, more than 16 bits can\nhint: write {} with 32 bits", path.display())]
+    #[error("tensor `{name}` holds {value}, more than 16 bits can\n  hint: write {} with 32 bits", path.display())]
     TooLarge {
         /// The file that was to be written.
         path: PathBuf,
@@ -74,8 +109,8 @@ pub enum StateDictError {
     },
     /// A tensor holds something else than floating point numbers.
     #[error(
-        "tensor `{name}` in {} has the type {dtype}\n\
-         hint: weights have to be F32, F16, BF16 or F64; quantised models are not supported",
+        "tensor `{name}` in {} has the type {dtype}\n  hint: \
+         weights have to be F32, F16, BF16 or F64; quantised models are not supported",
         path.display()
     )]
     DataType {
@@ -88,7 +123,7 @@ pub enum StateDictError {
     },
     /// There is no room left for the file.
     #[error(
-        "no space left to write {}\nhint: free some space or choose another folder; nothing was replaced",
+        "no space left to write {}\n  hint: free some space or choose another folder; nothing was replaced",
         path.display()
     )]
     DiskFull {
@@ -96,7 +131,7 @@ pub enum StateDictError {
         path: PathBuf,
     },
     /// The system refused to read.
-    #[error("cannot read {}\nhint: check its permissions", path.display())]
+    #[error("cannot read {}\n  hint: check its permissions", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -105,7 +140,7 @@ pub enum StateDictError {
         source: io::Error,
     },
     /// The system refused to write.
-    #[error("cannot write {}\nhint: check that its folder exists and may be written to", path.display())]
+    #[error("cannot write {}\n  hint: check that its folder exists and may be written to", path.display())]
     Write {
         /// The file.
         path: PathBuf,
@@ -115,8 +150,8 @@ pub enum StateDictError {
     },
     /// The names fit no known kind of CLIP.
     #[error(
-        "the weights are not those of a CLIP model; they contain {}\n\
-         hint: known are the names of OpenAI CLIP, Hugging Face `CLIPModel` and open_clip",
+        "the weights are not those of a CLIP model; they contain {}\n  hint: \
+         known are the names of OpenAI CLIP, Hugging Face `CLIPModel` and open_clip",
         listed(names)
     )]
     UnknownLayout {
@@ -124,7 +159,7 @@ pub enum StateDictError {
         names: Vec<String>,
     },
     /// Tensors that belong together are missing or do not fit.
-    #[error("`{name}` cannot be put together: {reason}\nhint: the file is incomplete, fetch it again")]
+    #[error("`{name}` cannot be put together: {reason}\n  hint: the file is incomplete, fetch it again")]
     Parts {
         /// The tensor to be made.
         name: String,
@@ -167,11 +202,17 @@ impl fmt::Display for KeyMismatch {
                 write!(f, "\n  {} {kind}: {}", names.len(), listed(names))?;
             }
         }
-        write!(f, "\nhint: choose the model that these weights were made for")
+        write!(f, "\n  hint: choose the model that these weights were made for")
     }
 }
 
 impl std::error::Error for KeyMismatch {}
+
+/// Files to give instead of their folder, as the end of a sentence.
+fn example(found: &[PathBuf]) -> String {
+    let shown = found.iter().take(LISTED).map(|path| path.display().to_string()).collect::<Vec<_>>();
+    if shown.is_empty() { ", such as its model.safetensors".to_owned() } else { format!(": {}", shown.join(" or ")) }
+}
 
 /// The first few of `names`, and how many more there are.
 fn listed(names: &[String]) -> String {

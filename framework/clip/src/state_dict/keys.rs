@@ -65,7 +65,7 @@ mod tests {
                 "  1 missing: visual.proj",
                 "  1 unexpected: visual.extra",
                 "  1 wrong shape: logit_scale [1, 1] instead of []",
-                "hint: choose the model that these weights were made for",
+                "  hint: choose the model that these weights were made for",
             ]
         );
     }

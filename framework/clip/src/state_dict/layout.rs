@@ -52,10 +52,17 @@ pub fn detect_layout(dict: &StateDict) -> Result<Layout, StateDictError> {
 ///
 /// Known buffers are dropped and `logit_scale` gets the shape `[]`. Names that no layout knows are kept, so that
 /// [`check_keys`](super::check_keys) reports them.
+///
+/// # Errors
+///
+/// When the names are those of no CLIP, parts are missing, or a value is [not finite](StateDict::check_finite).
 pub fn to_openai(dict: StateDict) -> Result<StateDict, StateDictError> {
     let layout = detect_layout(&dict)?;
     let StateDict { mut tensors, metadata } = dict;
     tensors.retain(|name, _| !is_known_buffer(name));
+    let dict = StateDict { tensors, metadata };
+    dict.check_finite()?;
+    let StateDict { tensors, metadata } = dict;
     let mut dict = match layout {
         Layout::OpenAi => tensors.into_iter().collect(),
         Layout::OpenClipText => tensors.into_iter().map(without_text_prefix).collect(),
@@ -88,7 +95,7 @@ pub fn to_layout(dict: StateDict, layout: Layout) -> Result<StateDict, StateDict
 }
 
 /// Whether `name` belongs to the text tower in `OpenAI`'s layout.
-fn is_text(name: &str) -> bool {
+pub(crate) fn is_text(name: &str) -> bool {
     TEXT_PARTS.contains(&name.split('.').next().unwrap_or(name))
 }
 

@@ -5,6 +5,8 @@
 //! [`check_keys`] compares a dictionary with what a model expects.
 
 mod error;
+mod finite;
+mod foreign;
 mod hugging_face;
 mod keys;
 mod layout;
@@ -15,6 +17,8 @@ mod write;
 use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
+
+pub(crate) use layout::is_text;
 
 pub use error::{KeyMismatch, StateDictError};
 pub use keys::{check_keys, is_known_buffer};

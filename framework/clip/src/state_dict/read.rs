@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Cursor, Read, Seek};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use half::{bf16, f16};
 use safetensors::Dtype;
 use safetensors::tensor::Metadata;
 
-use super::{HostTensor, StateDict, StateDictError, is_known_buffer, torch};
+use super::{HostTensor, StateDict, StateDictError, foreign, is_known_buffer, torch};
 
 /// Bytes of the length in front of the header.
 const LENGTH_BYTES: u64 = 8;
@@ -27,6 +27,9 @@ impl StateDict {
     /// memory a second time. Nothing in a file of `PyTorch` is run; one that asks for more than weights need is refused.
     pub fn read(path: impl AsRef<Path>) -> Result<Self, StateDictError> {
         let path = path.as_ref();
+        if path.is_dir() {
+            return Err(StateDictError::Folder { path: path.to_owned(), found: weights_in(path) });
+        }
         let open = || {
             let file = File::open(path)?;
             Ok((file.metadata()?.len(), file))
@@ -45,14 +48,14 @@ impl StateDict {
 
     fn read_any(mut source: impl Read + Seek, bytes: u64, path: &Path) -> Result<Self, StateDictError> {
         let mut start = Vec::new();
-        let begun = source.by_ref().take(LENGTH_BYTES + 1).read_to_end(&mut start).and_then(|_| source.rewind());
+        let begun = source.by_ref().take(foreign::READ).read_to_end(&mut start).and_then(|_| source.rewind());
         begun.map_err(|error| refused(path, error))?;
         match start.as_slice() {
             // A header of safetensors, whatever its length looks like.
-            [.., b'{'] if start.len() as u64 > LENGTH_BYTES => {}
+            [_, _, _, _, _, _, _, _, b'{', ..] => {}
             start if start.starts_with(ZIP) => return torch::read(source, bytes, path),
             [PICKLE, 1..=5, ..] => return Err(StateDictError::OldTorch { path: path.to_owned() }),
-            _ => {}
+            start => return Err(foreign::refusal(path, start)),
         }
         Self::read_from(Reader { path, whole: bytes, source })
     }
@@ -99,12 +102,9 @@ impl<R: Read> Reader<'_, R> {
     /// The parsed header, after which the tensors follow.
     fn header(&mut self) -> Result<Metadata, StateDictError> {
         let whole = self.whole;
-        if whole < LENGTH_BYTES {
-            return Err(self.corrupt(format!("it has only {whole} bytes")));
-        }
         let length = self.bytes(LENGTH_BYTES as usize)?;
         let length = length.try_into().map_or(u64::MAX, u64::from_le_bytes);
-        if length > MAX_HEADER.min(whole - LENGTH_BYTES) {
+        if length > MAX_HEADER.min(whole.saturating_sub(LENGTH_BYTES)) {
             return Err(self.corrupt("it does not begin with a header"));
         }
         let text = self.bytes(length as usize)?;
@@ -126,6 +126,17 @@ impl<R: Read> Reader<'_, R> {
         })?;
         Ok(bytes)
     }
+}
+
+/// Files of weights in a folder, as far as their names say so, the usual one first.
+fn weights_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_weights = |path: &PathBuf| {
+        path.extension().is_some_and(|ending| ["safetensors", "pt", "pth", "bin"].iter().any(|known| ending == *known))
+    };
+    let mut found = entries.filter(is_weights).collect::<Vec<_>>();
+    found.sort_by_key(|path| (!path.ends_with("model.safetensors"), path.clone()));
+    found
 }
 
 fn refused(path: &Path, source: io::Error) -> StateDictError {
@@ -195,6 +206,23 @@ mod tests {
         assert!(message.contains("weights.safetensors") && message.contains("hint:"));
     }
 
+    fn is_foreign(error: &StateDictError) -> bool {
+        matches!(error, StateDictError::Foreign { .. })
+    }
+
+    #[test]
+    fn a_folder_is_refused_with_the_file_in_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let message = || StateDict::read(folder.path()).unwrap_err().to_string();
+        assert!(message().contains("is a folder") && message().contains("such as its model.safetensors"));
+        for file in ["config.json", "a.bin", "model.safetensors"] {
+            std::fs::write(folder.path().join(file), "").unwrap();
+        }
+        let (first, second) = (folder.path().join("model.safetensors"), folder.path().join("a.bin"));
+        let expected = format!("\n  hint: give the file in it: {} or {}", first.display(), second.display());
+        assert!(message().ends_with(&expected), "{}", message());
+    }
+
     #[test]
     fn a_missing_file_is_named() {
         let error = StateDict::read("no/such/file.safetensors").unwrap_err();
@@ -210,7 +238,10 @@ mod tests {
         for length in 0..whole.len() {
             std::fs::write(&path, &whole[..length]).unwrap();
             let error = StateDict::read(&path).unwrap_err();
-            assert!(matches!(error, StateDictError::Corrupt { .. }), "{length}: {error}");
+            // Too few bytes say nothing of what they were.
+            let is_told =
+                if length <= 8 { is_foreign(&error) } else { matches!(error, StateDictError::Corrupt { .. }) };
+            assert!(is_told, "{length}: {error}");
         }
         std::fs::write(&path, [&whole[..], b"more"].concat()).unwrap();
         assert!(StateDict::read(&path).is_err());
@@ -224,9 +255,19 @@ mod tests {
             std::fs::write(&path, content).unwrap();
             StateDict::read(&path).unwrap_err()
         };
-        for content in [&b"{}"[..], b"version https://git-lfs", &[0xFF; 64], b"PK"] {
-            assert!(matches!(error(content), StateDictError::Corrupt { .. }), "{content:?}");
+        let html = b"\n<!DOCTYPE html><html><body>404</body></html>";
+        for (content, reason) in [
+            (&b""[..], "it is empty"),
+            (b"PK", "only 2 bytes"),
+            (b"version https://git-lfs.github.com/spec/v1", "Git LFS"),
+            (html, "web page"),
+            (&[0xFF; 64], "fits none"),
+        ] {
+            let error = error(content);
+            assert!(is_foreign(&error) && error.to_string().contains(reason), "{error}");
+            assert!(error.to_string().contains("no weights file of a known format"), "{error}");
         }
+        assert!(matches!(error(b"\x10\0\0\0\0\0\0\0{\"w\": not json}"), StateDictError::Corrupt { .. }));
         assert!(matches!(error(b"PK\x03\x04 an archive of some length"), StateDictError::Torch { .. }));
         assert!(matches!(error(b"\x80\x02\x8a\x0al\xfc\x9cF"), StateDictError::OldTorch { .. }));
     }

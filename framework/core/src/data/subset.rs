@@ -58,6 +58,10 @@ impl Samples for Subset {
         self.samples.image(self.kept[index].0)
     }
 
+    fn has_image(&self, index: usize) -> bool {
+        self.samples.has_image(self.kept[index].0)
+    }
+
     fn caption(&self, index: usize) -> Option<&str> {
         self.samples.caption(self.kept[index].0)
     }
@@ -114,6 +118,13 @@ mod tests {
     #[test]
     fn captions_without_an_image_are_left_out() {
         assert_eq!(indices(&Subset::with_images(Arc::new(Ramp))), [1, 3, 5, 7]);
+    }
+
+    #[test]
+    fn a_selection_knows_which_of_its_samples_have_an_image() {
+        let subset = Subset::of_indices(Arc::new(Ramp), &[4, 1, 3]);
+        assert_eq!([0, 1, 2].map(|index| subset.has_image(index)), [false, true, true]);
+        assert_eq!(indices(&Subset::with_images(Arc::new(subset))), [1, 3]);
     }
 
     #[test]

@@ -17,7 +17,7 @@
 use std::{
     fs::{self, File},
     io::{self, BufWriter, Seek, SeekFrom, Write},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use clf_clip::preprocess::Preprocess;
@@ -25,7 +25,10 @@ use image::DynamicImage;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
-use super::Form;
+use super::{
+    Form,
+    temporary::{Temporary, folder_of, make_folders, remove_folders},
+};
 use crate::data::{DatasetError, Samples};
 
 /// A SHA-256.
@@ -83,7 +86,8 @@ pub(super) fn side(form: Form) -> u32 {
     }
 }
 
-/// Writes the file under another name in the same folder, flushes it to the disk and renames it.
+/// Writes the file under another name in the same folder, flushes it to the disk and renames it; a failure leaves neither
+/// file nor folder.
 pub(super) fn write(
     path: &Path,
     samples: &dyn Samples,
@@ -91,21 +95,25 @@ pub(super) fn write(
     facts: &Hash,
     done: impl FnMut(usize),
 ) -> Result<(), DatasetError> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!(".{name}.{}.tmp", std::process::id()));
-    let parent = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let refused = |path: &Path| {
-        let path = path.to_owned();
-        move |source| DatasetError::Write { path, source }
-    };
-    fs::create_dir_all(parent).map_err(refused(parent))?;
-    let written = write_synced(&temporary, samples, form, facts, done)
-        .and_then(|()| fs::rename(&temporary, path).and_then(|()| sync_folder(parent)).map_err(refused(path)));
+    let parent = folder_of(path);
+    let new = make_folders(parent).map_err(refused(parent))?;
+    let written = Temporary::beside(path).map_err(refused(path)).and_then(|temporary| {
+        let written = write_synced(&temporary, samples, form, facts, done)
+            .and_then(|()| fs::rename(&temporary.path, path).and_then(|()| sync_folder(parent)).map_err(refused(path)));
+        if written.is_err() {
+            // The reason of the failure matters more than a leftover.
+            let _ = fs::remove_file(&temporary.path);
+        }
+        written
+    });
     if written.is_err() {
-        // The reason of the failure matters more than a leftover.
-        let _ = fs::remove_file(&temporary);
+        remove_folders(&new);
     }
     written
+}
+
+fn refused(path: &Path) -> impl Fn(io::Error) -> DatasetError + Copy {
+    move |source| DatasetError::Write { path: path.to_owned(), source }
 }
 
 /// Makes the renaming itself survive a power failure, on systems that can do so.
@@ -114,14 +122,14 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 }
 
 fn write_synced(
-    path: &Path,
+    Temporary { path, file }: &Temporary,
     samples: &dyn Samples,
     form: Form,
     facts: &Hash,
     mut done: impl FnMut(usize),
 ) -> Result<(), DatasetError> {
-    let failed = |source| DatasetError::Write { path: PathBuf::from(path), source };
-    let mut file = BufWriter::with_capacity(1 << 20, File::create(path).map_err(failed)?);
+    let failed = refused(path);
+    let mut file = BufWriter::with_capacity(1 << 20, file);
     let mut start = (HEADER + ENTRY * samples.len()) as u64;
     file.seek(SeekFrom::Start(start)).map_err(failed)?;
     let (mut index, mut pixels_hash) = (Vec::with_capacity(ENTRY * samples.len()), Sha256::new());

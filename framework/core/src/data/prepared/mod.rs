@@ -10,6 +10,7 @@
 
 mod file;
 mod format;
+mod temporary;
 
 use std::{
     fs, io,
@@ -66,7 +67,7 @@ pub fn file(folder: &Path, split: Split, form: Form) -> PathBuf {
 
 /// Decodes all of `samples` into the file `path`, unless it holds them already; `done` hears how many more are ready.
 ///
-/// The file appears whole or not at all.
+/// The file appears whole or not at all. What an earlier call left that was killed is removed.
 ///
 /// # Errors
 ///
@@ -78,6 +79,7 @@ pub fn prepare(path: &Path, samples: &dyn Samples, form: Form, done: impl FnMut(
         reason: "its images lie in no files that they are decoded from, so decoding takes no time".to_owned(),
         hint: "use the dataset as it is".to_owned(),
     })?;
+    temporary::sweep(path);
     if PixelFile::open(path).is_ok_and(|file| file.fits(&facts, form).is_ok() && file.check().is_ok()) {
         return Ok(Made::Before);
     }
