@@ -475,21 +475,36 @@ fn files_below(folder: &Path, prefix: &str) -> Vec<(String, Vec<u8>)> {
 #[test]
 fn real_sets_come_out_of_archives_as_they_are_published() {
     let Some(real) = realdata_for("real_sets_come_out_of_archives_as_they_are_published") else { return };
-    // Every set with its archives: the folder that is packed, and its name inside.
-    let sets: [(&str, &[(&str, &str)]); 4] = [
-        ("dtd", &[("dtd", "dtd")]),
-        ("food101", &[("food-101", "food-101")]),
-        ("tiny-imagenet", &[("tiny-imagenet-200", "tiny-imagenet-200")]),
-        ("oxford-pets", &[("oxford-iiit-pet/images", "images"), ("oxford-iiit-pet/annotations", "annotations")]),
+    // Every set with its archives: the folder that is packed, and its name inside; then the files that are published as they are.
+    type Packed<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
+    let sets: [Packed<'_>; 7] = [
+        ("cifar100", &[("cifar-100/cifar-100-python", "cifar-100-python")], &[]),
+        ("dtd", &[("dtd", "dtd")], &[]),
+        (
+            "flowers102",
+            &[("flowers102/jpg", "jpg")],
+            &["flowers102/imagelabels.mat", "flowers102/setid.mat", "flowers102/SUBSET.json"],
+        ),
+        ("food101", &[("food-101", "food-101")], &[]),
+        ("tiny-imagenet", &[("tiny-imagenet-200", "tiny-imagenet-200")], &[]),
+        ("oxford-pets", &[("oxford-iiit-pet/images", "images"), ("oxford-iiit-pet/annotations", "annotations")], &[]),
+        (
+            "stanford-cars",
+            &[("stanford_cars/cars_train", "cars_train"), ("stanford_cars/devkit", "devkit")],
+            &["stanford_cars/SUBSET.tsv"],
+        ),
     ];
-    for (name, archives) in sets {
+    for (name, archives, plain) in sets {
         let place = Place::new();
         let pack = |(folder, inside): &(&str, &str)| {
-            (format!("{inside}.tar.gz"), tar_gz(&files_below(&real.join(folder), inside)))
+            (format!("{inside}.tar.gz"), tar_gz(&files_below(&real.join(folder), inside)), "unpack = 'tar-gz'")
         };
-        let archives: Vec<_> = archives.iter().map(pack).collect();
-        let files: Vec<_> =
-            archives.iter().map(|(file, bytes)| (file.as_str(), &bytes[..], "unpack = 'tar-gz'")).collect();
+        let copy = |path: &&str| {
+            let file = path.rsplit('/').next().unwrap().to_owned();
+            (file, fs::read(real.join(path)).unwrap(), "")
+        };
+        let published: Vec<_> = archives.iter().map(pack).chain(plain.iter().map(copy)).collect();
+        let files: Vec<_> = published.iter().map(|(file, bytes, how)| (file.as_str(), &bytes[..], *how)).collect();
         place.publish(name, &files);
         let row = &place.json(&format!("data fetch {name} --partial-data"))[0];
         let whole = place.json(&format!("data verify {name} --partial-data"));
