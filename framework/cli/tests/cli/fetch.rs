@@ -472,11 +472,12 @@ fn files_below(folder: &Path, prefix: &str) -> Vec<(String, Vec<u8>)> {
     files
 }
 
+/// A set with its archives, the folder that is packed and its name inside, and the files that are published as they are.
+type Packed<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
+
 #[test]
 fn real_sets_come_out_of_archives_as_they_are_published() {
     let Some(real) = realdata_for("real_sets_come_out_of_archives_as_they_are_published") else { return };
-    // Every set with its archives: the folder that is packed, and its name inside; then the files that are published as they are.
-    type Packed<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [&'a str]);
     let sets: [Packed<'_>; 7] = [
         ("cifar100", &[("cifar-100/cifar-100-python", "cifar-100-python")], &[]),
         ("dtd", &[("dtd", "dtd")], &[]),
