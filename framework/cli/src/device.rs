@@ -7,7 +7,7 @@ mod guard;
 use clf_core::{Error, burn::tensor::Device};
 
 pub use guard::guarded;
-pub(crate) use guard::watch;
+pub(crate) use guard::{Reported, watch};
 
 /// What `--device` asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

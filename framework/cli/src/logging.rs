@@ -9,7 +9,13 @@ use std::{
 };
 
 use clf_core::Error;
-use tracing_subscriber::{EnvFilter, Layer, filter::LevelFilter, fmt, layer::SubscriberExt, util::SubscriberInitExt};
+use tracing_subscriber::{
+    EnvFilter, Layer,
+    filter::{FilterExt, LevelFilter},
+    fmt,
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 use crate::{device, progress};
 
@@ -25,9 +31,9 @@ pub fn start(verbose: u8) {
     };
     let filter = EnvFilter::builder().with_default_directive(level.into()).from_env_lossy();
     let terminal = fmt::layer().without_time().with_target(false).with_ansi(is_coloured()).with_writer(|| Terminal);
-    let terminal = terminal.with_filter(filter);
+    let terminal = terminal.with_filter(filter.and(device::Reported));
     let file = fmt::layer().with_ansi(false).with_target(false).with_writer(|| LogFile);
-    let file = file.with_filter(level.max(LevelFilter::INFO));
+    let file = file.with_filter(level.max(LevelFilter::INFO).and(device::Reported));
     // A second call (in a test binary) keeps the first subscriber.
     drop(tracing_subscriber::registry().with(terminal).with(file).with(device::watch()).try_init());
 }

@@ -16,8 +16,13 @@ use std::{
 };
 
 use clf_core::Error;
-use tracing::{Event, Subscriber, field::Visit};
-use tracing_subscriber::{Layer, filter::LevelFilter, layer::Context, registry::LookupSpan};
+use tracing::{Event, Metadata, Subscriber, field::Visit};
+use tracing_subscriber::{
+    Layer,
+    filter::LevelFilter,
+    layer::{Context, Filter},
+    registry::LookupSpan,
+};
 
 use crate::logging;
 
@@ -108,15 +113,33 @@ struct Watch;
 
 impl<S: Subscriber> Layer<S> for Watch {
     fn on_event(&self, event: &Event<'_>, _context: Context<'_, S>) {
-        let mut message = Message(String::new());
-        event.record(&mut message);
-        let Some(dropped) = message.0.split_once(DROPPED) else { return };
+        let message = message(event);
+        let Some(dropped) = message.split_once(DROPPED) else { return };
         if !ON_TRIAL.load(Ordering::SeqCst) {
             let error = failure(dropped.1.trim_start_matches([':', ' ']).trim_end_matches(')'));
             logging::report(&error);
             process::exit(i32::from(error.exit_code()));
         }
     }
+}
+
+/// Lets all messages pass but those of dropped tasks, which end in one error of their own.
+pub struct Reported;
+
+impl<S> Filter<S> for Reported {
+    fn enabled(&self, _metadata: &Metadata<'_>, _context: &Context<'_, S>) -> bool {
+        true
+    }
+
+    fn event_enabled(&self, event: &Event<'_>, _context: &Context<'_, S>) -> bool {
+        !message(event).contains(DROPPED)
+    }
+}
+
+fn message(event: &Event<'_>) -> String {
+    let mut message = Message(String::new());
+    event.record(&mut message);
+    message.0
 }
 
 struct Message(String);
