@@ -40,14 +40,7 @@ pub fn main() -> ExitCode {
         Command::Scale(scale) => scale::print_table(scale),
         Command::World(world) => scale::measure_here(world).and_then(|report| show(&report, true)),
     };
-    match device::guarded(work) {
-        Some(Ok(())) => ExitCode::SUCCESS,
-        None => ExitCode::FAILURE,
-        Some(Err(error)) => {
-            logging::report(&error);
-            ExitCode::from(error.exit_code())
-        }
-    }
+    device::exit_code(work)
 }
 
 /// A measurement that people and programs can read.

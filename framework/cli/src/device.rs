@@ -6,7 +6,7 @@ mod guard;
 
 use clf_core::{Error, burn::tensor::Device};
 
-pub use guard::guarded;
+pub use guard::exit_code;
 pub(crate) use guard::{Reported, watch};
 
 /// What `--device` asks for.

@@ -52,12 +52,5 @@ pub fn main() -> ExitCode {
         Command::Metrics(metrics) => commands::metrics(&metrics),
         Command::New(new) => commands::new(&new),
     };
-    match device::guarded(work) {
-        Some(Ok(())) => ExitCode::SUCCESS,
-        None => ExitCode::FAILURE,
-        Some(Err(error)) => {
-            logging::report(&error);
-            ExitCode::from(error.exit_code())
-        }
-    }
+    device::exit_code(work)
 }

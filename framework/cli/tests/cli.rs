@@ -10,6 +10,7 @@ mod cli {
     mod data;
     mod errors;
     mod fetch;
+    mod fetch_real;
     mod listings;
     mod metrics;
     mod model;

@@ -5,7 +5,7 @@ use std::{
     any::Any,
     fmt,
     panic::{self, AssertUnwindSafe, PanicHookInfo},
-    process,
+    process::{self, ExitCode},
     sync::{
         Mutex, Once, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -50,12 +50,24 @@ fn blame() -> std::sync::MutexGuard<'static, Option<String>> {
 /// # Errors
 ///
 /// Those of `work`, and [`Error::Device`] where a panic came from the device.
-pub fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Option<Result<T, Error>> {
+fn guarded<T>(work: impl FnOnce() -> Result<T, Error>) -> Option<Result<T, Error>> {
     install();
     match panic::catch_unwind(AssertUnwindSafe(work)) {
         Ok(Err(Error::Device(message))) => Some(Err(failure(&message))),
         Ok(result) => Some(result),
         Err(_) => blame().take().map(|message| Err(failure(&message))),
+    }
+}
+
+/// Runs the work of a program to its end: reports its error, and gives its exit code.
+pub fn exit_code(work: impl FnOnce() -> Result<(), Error>) -> ExitCode {
+    match guarded(work) {
+        Some(Ok(())) => ExitCode::SUCCESS,
+        None => ExitCode::FAILURE,
+        Some(Err(error)) => {
+            logging::report(&error);
+            ExitCode::from(error.exit_code())
+        }
     }
 }
 

@@ -31,7 +31,6 @@ fn all_finite(values: &[f32]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::{HostTensor, testing::small_clip, to_openai};
-    use super::*;
 
     #[test]
     fn the_first_tensor_that_is_not_finite_is_named() {
@@ -52,15 +51,5 @@ mod tests {
         dict.check_finite().unwrap();
         dict.insert("attn_mask", HostTensor::new([2], vec![0.0, f32::NEG_INFINITY]));
         to_openai(dict).unwrap();
-    }
-
-    #[test]
-    #[ignore = "measures time"]
-    fn time_for_150_million_values() {
-        let data = (0..150_000_000).map(|value| value as f32).collect::<Vec<_>>();
-        let dict = StateDict::from_iter([("w".to_owned(), HostTensor::new([data.len()], data))]);
-        let start = std::time::Instant::now();
-        dict.check_finite().unwrap();
-        eprintln!("{:?}", start.elapsed());
     }
 }
