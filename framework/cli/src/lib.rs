@@ -10,6 +10,7 @@ mod commands;
 pub mod device;
 mod launch;
 pub mod logging;
+pub mod memory;
 mod model;
 mod model_files;
 mod paths;
@@ -35,6 +36,8 @@ pub fn main() -> ExitCode {
     logging::start(arguments.verbose);
     let work = || match arguments.command {
         Command::Run(run) => commands::run(&run),
+        Command::Plan(plan) => commands::plan(&plan),
+        Command::Doctor(doctor) => commands::doctor(&doctor),
         Command::Compare(compare) => commands::compare(&compare),
         Command::Eval(eval) => commands::eval(&eval),
         Command::List(list) => commands::list(&list),

@@ -8,12 +8,14 @@ mod cli {
     #[cfg(all(feature = "cuda", target_os = "linux"))]
     mod cuda;
     mod data;
+    mod doctor;
     mod errors;
     mod fetch;
     mod fetch_real;
     mod listings;
     mod metrics;
     mod model;
+    mod plan;
     mod protocols;
     mod runs;
 }

@@ -2,11 +2,13 @@
 
 mod compare;
 pub mod data;
+mod doctor;
 mod eval;
 mod list;
 mod metrics;
 mod model;
 mod new;
+mod plan;
 mod pretrain;
 mod run;
 mod show;
@@ -22,11 +24,13 @@ use std::{
 use clf_core::Error;
 
 pub use compare::compare;
+pub use doctor::doctor;
 pub use eval::eval;
 pub use list::list;
 pub use metrics::metrics;
 pub use model::model;
 pub use new::new;
+pub use plan::plan;
 pub use pretrain::pretrain;
 pub use run::run;
 pub use show::show;

@@ -1,0 +1,72 @@
+//! What a run leaves on the disk, from what a short run left.
+
+use std::{collections::BTreeMap, path::Path};
+
+/// Bytes of the header of an array.
+const HEADER: u64 = 128;
+/// Checkpoints that are kept, and the one that is being written.
+const CHECKPOINTS: u64 = 2;
+
+/// How much longer a run is than the measured one.
+pub struct Growth<'a> {
+    /// Training steps, of the whole and of the short run.
+    pub steps: (usize, usize),
+    /// Images scored in each row of the whole run.
+    pub rows: &'a [usize],
+    /// Images scored in each row of the short run.
+    pub short_rows: &'a [usize],
+}
+
+/// Bytes of the run folder by file or kind of files.
+pub fn of_run(files: &BTreeMap<String, u64>, growth: &Growth<'_>) -> BTreeMap<String, u64> {
+    let mut kinds = BTreeMap::new();
+    let mut checkpoints: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut predictions = 0;
+    for (path, bytes) in files {
+        match path.split_once('/') {
+            Some(("predictions", _)) => predictions += bytes.saturating_sub(HEADER),
+            Some(("checkpoints", rest)) => {
+                *checkpoints.entry(rest.split('/').next().unwrap_or(rest)).or_default() += bytes;
+            }
+            _ if Path::new(path).extension().is_some_and(|ending| ending == "jsonl") => {
+                let (steps, short) = growth.steps;
+                kinds.insert(path.clone(), if short == 0 { *bytes } else { bytes * steps as u64 / short as u64 });
+            }
+            _ => {
+                kinds.insert(path.clone(), *bytes);
+            }
+        }
+    }
+    let scored = growth.short_rows.iter().sum::<usize>() as u64;
+    let images = growth.rows.iter().sum::<usize>() as u64;
+    kinds.insert(
+        "predictions".to_owned(),
+        growth.rows.len() as u64 * HEADER + images * predictions.div_ceil(scored.max(1)),
+    );
+    if let Some(largest) = checkpoints.values().max() {
+        kinds.insert("checkpoints".to_owned(), largest * CHECKPOINTS);
+    }
+    kinds
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_grow_with_steps_predictions_with_images_and_weights_not_at_all() {
+        let files = [
+            ("model.safetensors", 7_000_000),
+            ("metrics.jsonl", 1000),
+            ("predictions/00.npy", HEADER + 200),
+            ("predictions/01.npy", HEADER + 200),
+            ("checkpoints/step-5/state", 300),
+            ("checkpoints/step-9/state", 500),
+        ];
+        let files = files.map(|(path, bytes)| (path.to_owned(), bytes)).into();
+        let growth = Growth { steps: (50, 10), rows: &[100, 100, 100], short_rows: &[10, 10] };
+        let made = of_run(&files, &growth);
+        assert_eq!((made["model.safetensors"], made["metrics.jsonl"]), (7_000_000, 5000));
+        assert_eq!((made["predictions"], made["checkpoints"]), (3 * HEADER + 300 * 20, 1000));
+    }
+}
