@@ -29,7 +29,7 @@ pub struct PlanArguments {
     /// Runs nothing: arithmetic and a recorded speed alone, right to a factor of about three.
     #[arg(long)]
     pub dry: bool,
-    /// Measured steps of each of up to two tasks; the default is 12, and 6 where a step is heavy.
+    /// Measured steps of each of up to two tasks; the default is 30, and 6 where a step is heavy.
     #[arg(long, value_name = "N", value_parser = value_parser!(u16).range(4..=1000), conflicts_with = "dry")]
     pub steps: Option<u16>,
     /// The folder in which the child process of a plan leaves what it measured.

@@ -52,7 +52,7 @@ struct Pace {
 impl Pace {
     /// From spans of which the first `new` had new images; the very first fills caches and does not count.
     fn of(task: &TaskSpans, text: usize, new: usize, clock: Clock) -> Self {
-        let of = |steps: &[Span]| median(steps.iter().map(clock).collect());
+        let of = |steps: &[Span]| mean(steps.iter().map(clock));
         let steps = &task.steps;
         let new = new.max(1).min(steps.len().saturating_sub(1));
         let warm = of(&steps[new..]);
@@ -62,14 +62,10 @@ impl Pace {
     }
 }
 
-/// The middle value; 0 of none.
-pub fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    match values.len() {
-        0 => 0.0,
-        count if count % 2 == 1 => values[count / 2],
-        count => f64::midpoint(values[count / 2 - 1], values[count / 2]),
-    }
+/// The mean, 0 of none: what a neighbour on the machine takes from some steps, it takes from the same share of all.
+fn mean(values: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = values.fold((0.0, 0), |(sum, count), value| (sum + value, count + 1));
+    sum / f64::from(count.max(1))
 }
 
 /// Seconds of a warm step with so much text, on the line through the measured ones; never steeper down than flat.
@@ -121,8 +117,7 @@ pub fn seconds(plans: &Plans, spans: &Spans, clock: Clock) -> Seconds {
 fn around(plans: &Plans, spans: &Spans, clock: Clock) -> f64 {
     let begin =
         |position: usize| spans.tasks.get(position).or(spans.tasks.last()).map_or(0.0, |task| clock(&task.begin));
-    let ends: Vec<f64> = spans.tasks.iter().map(|task| clock(&task.end)).collect();
-    let end = ends.iter().sum::<f64>() / ends.len().max(1) as f64;
+    let end = mean(spans.tasks.iter().map(|task| clock(&task.end)));
     let of = |(position, task): (usize, &TaskPlan)| begin(position.min(1)) + end * task.passes;
     plans.tasks.iter().filter(|task| task.is_learned).enumerate().map(of).sum()
 }
@@ -141,15 +136,15 @@ fn scoring(plans: &Plans, spans: &Spans, clock: Clock) -> Scoring {
         pure.filter(|(_, images)| Some(*images) == full).map(|(span, images)| clock(span) / *images as f64).collect();
     let firsts = || all().filter_map(|scoring| scoring.batches.first());
     let image = if per_image.is_empty() {
-        median(firsts().map(|(span, images)| clock(span) / *images as f64).collect())
+        mean(firsts().map(|(span, images)| clock(span) / *images as f64))
     } else {
-        median(per_image)
+        mean(per_image.into_iter())
     };
     let measured_text: usize = plans.picks.iter().map(|id| plans.tasks[*id].eval_text).sum();
-    let texts = median(firsts().map(|(span, images)| (clock(span) - image * *images as f64).max(0.0)).collect());
+    let texts = mean(firsts().map(|(span, images)| clock(span) - image * *images as f64)).max(0.0);
     let per_text = texts / measured_text.max(1) as f64;
     let record = |scoring: &ScoringSpans| clock(&scoring.record);
-    let record = all().map(record).sum::<f64>() / spans.scorings.len().max(1) as f64;
+    let record = mean(all().map(record));
     let row = |tasks: &Vec<usize>| -> f64 {
         let of = |id: &usize| plans.tasks[*id].test as f64 * image + plans.tasks[*id].eval_text as f64 * per_text;
         tasks.iter().map(of).sum::<f64>() + record

@@ -25,7 +25,7 @@ const RECORD: &str = "measured.json";
 /// Its run folder.
 const RUN: &str = "run";
 /// Measured steps of a task.
-const STEPS: u16 = 12;
+const STEPS: u16 = 30;
 /// The same where a step is heavy.
 const HEAVY_STEPS: u16 = 6;
 /// Scored batches of a task, and where they are heavy.

@@ -104,7 +104,7 @@ impl Observer for Watch {
             Event::Untouched(_) | Event::Evaluated(_) => {
                 scorings.last_mut().into_iter().for_each(|scoring| scoring.record += span);
             }
-            _ => {}
+            Event::Gradients { .. } => {}
         }
         Ok(())
     }
