@@ -15,5 +15,6 @@ mod cli {
     mod metrics;
     mod model;
     mod protocols;
+    mod resume;
     mod runs;
 }

@@ -1,5 +1,6 @@
 //! The flags of all commands.
 
+mod checkpoints;
 mod datasets;
 mod models;
 mod others;
@@ -13,6 +14,7 @@ use clf_scenarios::Limits;
 
 use crate::paths;
 
+pub use checkpoints::CheckpointArguments;
 pub use datasets::{
     DataCommand, DataListArguments, FetchArguments, ImportArguments, PrepareArguments, VerifyArguments, WhereArguments,
 };

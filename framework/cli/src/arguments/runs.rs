@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clf_core::{clip::Precision, config::UserLayer};
 
-use super::{DataArguments, LimitArguments, ModelArguments};
+use super::{CheckpointArguments, DataArguments, LimitArguments, ModelArguments};
 use crate::paths;
 
 /// What runs are made with, whichever the method, scenario and seed.
@@ -68,19 +68,21 @@ pub struct RunArguments {
     /// Seed of all randomness.
     #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub seed: Option<u64>,
-    /// Run folder; the default is runs/SCENARIO-METHOD-SEED.
+    /// Run folder; the default is runs/SCENARIO-METHOD-SEED. A run of the same settings that is in it is gone on with.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Replaces a run that is already in the folder.
     #[arg(long)]
     pub overwrite: bool,
+    #[command(flatten)]
+    pub checkpoints: CheckpointArguments,
     /// Prints the result as JSON.
     #[arg(long)]
     pub json: bool,
 }
 
 /// Arguments of `clf compare` that make runs, and mean nothing where run folders are only read.
-const OF_NEW_RUNS: [&str; 18] = [
+const OF_NEW_RUNS: [&str; 20] = [
     "methods",
     "scenario",
     "seeds",
@@ -99,6 +101,8 @@ const OF_NEW_RUNS: [&str; 18] = [
     "precision",
     "partial_data",
     "device",
+    "checkpoint_every",
+    "keep_checkpoints",
 ];
 
 #[derive(Args)]
@@ -117,12 +121,15 @@ pub struct CompareArguments {
     pub seeds: u64,
     #[command(flatten)]
     pub setup: SetupArguments,
-    /// Folder of the run folders SCENARIO-METHOD-SEED; finished runs of the same settings in it are not repeated.
+    /// Folder of the run folders SCENARIO-METHOD-SEED; finished runs of the same settings in it are not repeated, and one
+    /// that was stopped is gone on with.
     #[arg(long, value_name = "DIR", default_value = paths::RUNS)]
     pub out: PathBuf,
     /// Replaces runs of other settings that are already in their folders.
     #[arg(long)]
     pub overwrite: bool,
+    #[command(flatten)]
+    pub checkpoints: CheckpointArguments,
     /// Prints all values as JSON.
     #[arg(long)]
     pub json: bool,
