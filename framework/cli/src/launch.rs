@@ -208,7 +208,7 @@ fn program_sha256() -> &'static str {
     HASH.get_or_init(|| read().unwrap_or_default())
 }
 
-/// Layers of the user, weak to strong: files, `--set`, the precision, the seed.
+/// Layers of the user, weak to strong: files, `--set`, the precision, the size of micro-batches, the seed.
 pub fn user_layers(setup: &SetupArguments, seed: Option<u64>) -> Result<Vec<UserLayer>, Error> {
     let mut layers = Vec::new();
     for path in &setup.configs {
@@ -222,6 +222,7 @@ pub fn user_layers(setup: &SetupArguments, seed: Option<u64>) -> Result<Vec<User
         layers.push(parse_assignment(set)?);
     }
     layers.extend(setup.precision.layer());
+    layers.extend(setup.micro_batch_layer());
     if let Some(seed) = seed {
         let table = toml::Table::from_iter([("seed".to_owned(), toml::Value::Integer(seed.cast_signed()))]);
         layers.push(UserLayer { origin: "--seed".to_owned(), table, chosen: true });

@@ -1,5 +1,6 @@
 use std::fs;
 
+use clf_clip::StateDict;
 use serde_json::Value;
 
 use super::bench::Bench;
@@ -196,4 +197,32 @@ fn the_published_code_is_one_setting_away() {
     bench.ok("run --method zero-shot --scenario cil.toml --out cil --set compat=reference");
     let transform = "transform = \"train\"  # default, as published, class-incremental";
     assert!(config("cil").contains(transform), "{}", config("cil"));
+}
+
+#[test]
+fn micro_batches_change_neither_losses_nor_weights_but_for_rounding() {
+    let bench = Bench::new();
+    for method in ["zscl", "der++", "icarl", "image-fc", "ewc"] {
+        let run = |name: &str, more: &str| {
+            bench.ok(&format!("run --method {method} --scenario small.toml --out {method}-{name} {more}"));
+            (steps(&bench, &format!("{method}-{name}")), model(&bench, &format!("{method}-{name}")))
+        };
+        let ((all, whole), (parts, small)) = (run("all", ""), run("parts", "--micro-batch 3"));
+        for (all, part) in all.iter().zip(&parts) {
+            for value in ["loss", "grad-norm"] {
+                let [left, right] = [all, part].map(|step| step[value].as_f64().unwrap());
+                assert!((left - right).abs() <= 1e-5 * left.abs().max(1.0), "{method}, {value}: {all} and {part}");
+            }
+        }
+        // Where a gradient is zero up to rounding, Adam turns rounding into moves.
+        let gaps = whole.tensors.iter().flat_map(|(name, all)| {
+            all.data.iter().zip(&small.tensors[name].data).map(|(all, part)| (all - part).abs())
+        });
+        let (count, apart) = gaps.fold((0, 0), |(count, apart), gap| (count + 1, apart + usize::from(gap > 1e-5)));
+        assert!(apart * 100 <= count, "{method}: {apart} of {count} weights");
+    }
+}
+
+fn model(bench: &Bench, run: &str) -> StateDict {
+    StateDict::read(bench.path(run).join("model.safetensors")).unwrap()
 }

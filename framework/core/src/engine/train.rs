@@ -21,6 +21,7 @@ use crate::{
     capabilities::Trains,
     data::{Augment, HostBatch, Loader, Stream, Transform},
     error::Error,
+    micro::Micro,
     random::{Key, Purpose},
     step::{self, ImageBatch, LossTerm, Step, StreamBatch},
     task::{Task, tokenise},
@@ -81,10 +82,15 @@ impl Run<'_> {
         for hook in &mut self.hooks {
             terms.extend(hook.loss(&step)?);
         }
-        drop(step);
         let mut gradients = total_loss(&terms)?.backward();
+        let pending = step.micro.as_ref().map(|micro| micro.pending(&mut gradients));
+        drop(step);
         let own = step::gradients_of(&parameters, &mut gradients);
-        let mut gradients = Weights::gradients_of(&model, &mut gradients).with(own);
+        let mut gradients = Weights::gradients_of(&model, &mut gradients);
+        if let Some(pending) = pending {
+            gradients = pending.through(&model, gradients);
+        }
+        let mut gradients = gradients.with(own);
         // Weights that nobody else holds are stepped in place.
         drop((model, parameters));
         for hook in &mut self.hooks {
@@ -142,7 +148,9 @@ impl Run<'_> {
         parameters: &'a Weights,
         iteration: usize,
     ) -> Result<Step<'a>, Error> {
-        let Training { border, class_texts, batches, streams, .. } = training;
+        let Training { border, class_texts, batches, streams, weights, .. } = training;
+        let micro = border.settings.micro_batch;
+        let plain = || weights.clone().load_into(border.student.clone());
         let batch = self.on_device(next(batches, "training images")?, border.settings.augment);
         let streams = streams.iter_mut().map(|stream| self.stream_batch(stream)).collect::<Result<_, _>>()?;
         Ok(Step {
@@ -153,6 +161,7 @@ impl Run<'_> {
             parameters,
             iteration,
             key: Key { sample: iteration as u64, ..self.around.key(border.task_id) },
+            micro: (micro > 0).then(|| Micro::new(micro, plain(), border.trains)),
             image_features: OnceCell::new(),
             text_features: OnceCell::new(),
         })
