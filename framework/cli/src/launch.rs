@@ -10,19 +10,22 @@ use clf_core::{
     Capabilities, Error, Scenario,
     clip::{Clip, ClipConfig, Precision, Weights},
     config::{Config, UserLayer, parse_assignment},
-    engine::{Observer, Run},
+    engine::{Checkpoint, Observer, Run},
     registry::{self, MethodEntry},
-    store::{Environment, Identity, RunStore, TaskRecord},
+    store::{Environment, Identity, Resumed, RunStore, TaskRecord},
 };
+use clf_report::Settings;
 use clf_scenarios::ScenarioFile;
 use sha2::{Digest, Sha256};
 
 use crate::{
-    arguments::SetupArguments,
-    device, logging,
+    arguments::{CheckpointArguments, SetupArguments},
+    device,
+    earlier::Earlier,
+    logging,
     model::{self, Loaded},
     paths,
-    progress::Progress,
+    progress::{self, Progress},
 };
 
 /// Reads a scenario, with the reference data that the user chose.
@@ -64,6 +67,17 @@ impl Plan {
     pub fn folder(&self, root: &Path, file: &ScenarioFile) -> PathBuf {
         paths::run_folder(root, &file.head().name, self.entry.name, self.seed)
     }
+}
+
+/// Where a run is recorded, and how it is saved.
+#[derive(Clone, Copy)]
+pub struct Place<'a> {
+    /// The run folder.
+    pub folder: &'a Path,
+    /// What it holds already.
+    pub earlier: Earlier,
+    /// Checkpoints.
+    pub checkpoints: CheckpointArguments,
 }
 
 /// The weights of runs, on their device.
@@ -111,9 +125,28 @@ impl Inputs {
         self.engine(plan, scenario).map(drop)
     }
 
-    /// Executes a run and records it in `folder`, in place of a run that is there.
-    pub fn run(&self, plan: &Plan, scenario: &dyn Scenario, folder: &Path, stop: Arc<AtomicBool>) -> Result<(), Error> {
-        self.run_watched(plan, scenario, folder, stop, None)
+    /// What `folder` holds of this run already.
+    pub fn earlier(
+        &self,
+        plan: &Plan,
+        scenario: &dyn Scenario,
+        folder: &Path,
+        overwrite: bool,
+    ) -> Result<Earlier, Error> {
+        let environment = self.environment(plan, scenario);
+        let settings = Settings::new(plan.entry.name, scenario.name(), plan.config.table(), &environment)?;
+        Earlier::find(folder, &settings, &environment.program_sha256, overwrite)
+    }
+
+    /// Executes a run and records it in `folder`: goes on with what was begun there, and replaces anything else.
+    pub fn run(
+        &self,
+        plan: &Plan,
+        scenario: &dyn Scenario,
+        place: &Place<'_>,
+        stop: Arc<AtomicBool>,
+    ) -> Result<(), Error> {
+        self.run_watched(plan, scenario, place, stop, None)
     }
 
     /// As [`Inputs::run`]; `watch` hears of every event after it is recorded.
@@ -121,18 +154,15 @@ impl Inputs {
         &self,
         plan: &Plan,
         scenario: &dyn Scenario,
-        folder: &Path,
+        place: &Place<'_>,
         stop: Arc<AtomicBool>,
         watch: Option<&mut dyn Observer>,
     ) -> Result<(), Error> {
         let (mut store, mut progress);
-        let mut run = self.engine(plan, scenario)?;
-        let environment = self.environment(plan, scenario);
-        let identity = Identity { method: plan.entry.name, model: &self.loaded.name, seed: plan.seed };
-        let model = self.loaded.clip.config();
-        store = RunStore::create(folder, &identity, scenario, &plan.config, &environment, model)?;
-        logging::copy_to(&folder.join("log.txt"))?;
-        tracing::info!("run folder {}", folder.display());
+        let CheckpointArguments { checkpoint_every, .. } = place.checkpoints;
+        let mut run = self.engine(plan, scenario)?.with_checkpoints(checkpoint_every);
+        (store, run.from) = self.open_store(plan, scenario, place)?;
+        tracing::info!("run folder {}", place.folder.display());
         progress = Progress::new(scenario.tasks().len());
         run.observers = vec![&mut store, &mut progress];
         if let Some(watch) = watch {
@@ -141,6 +171,33 @@ impl Inputs {
         run.stop = stop;
         let start = self.start.as_ref().map_or(&self.loaded.clip, |start| &start.clip);
         run.execute(Weights::of(start)).map(drop)
+    }
+
+    fn open_store(
+        &self,
+        plan: &Plan,
+        scenario: &dyn Scenario,
+        place: &Place<'_>,
+    ) -> Result<(RunStore, Option<Checkpoint>), Error> {
+        let Place { folder, earlier, checkpoints } = *place;
+        let (model, keep) = (self.loaded.clip.config(), checkpoints.keep_checkpoints);
+        let log = folder.join("log.txt");
+        if earlier == Earlier::Nothing {
+            let environment = self.environment(plan, scenario);
+            let identity = Identity { method: plan.entry.name, model: &self.loaded.name, seed: plan.seed };
+            let store = RunStore::create(folder, &identity, scenario, &plan.config, &environment, model, keep)?;
+            logging::copy_to(&log, false)?;
+            return Ok((store, None));
+        }
+        let Resumed { store, checkpoint, damaged } =
+            RunStore::resume(folder, model, &self.loaded.clip.device().without_autodiff(), keep)?;
+        logging::copy_to(&log, true)?;
+        for (path, reason) in damaged {
+            tracing::warn!("checkpoint {} is passed over for an older one: {reason}", path.display());
+        }
+        let (task, step) = checkpoint.as_ref().map_or((0, 0), Checkpoint::position);
+        progress::say(&format!("goes on in {} after {task} tasks and {step} steps", folder.display()));
+        Ok((store, checkpoint))
     }
 
     /// Where and with what a run is made.
@@ -185,7 +242,7 @@ fn program_sha256() -> &'static str {
     HASH.get_or_init(|| read().unwrap_or_default())
 }
 
-/// Layers of the user, weak to strong: files, `--set`, the precision, the seed.
+/// Layers of the user, weak to strong: files, `--set`, the precision, the size of micro-batches, the seed.
 pub fn user_layers(setup: &SetupArguments, seed: Option<u64>) -> Result<Vec<UserLayer>, Error> {
     let mut layers = Vec::new();
     for path in &setup.configs {
@@ -199,6 +256,7 @@ pub fn user_layers(setup: &SetupArguments, seed: Option<u64>) -> Result<Vec<User
         layers.push(parse_assignment(set)?);
     }
     layers.extend(setup.precision.layer());
+    layers.extend(setup.micro_batch_layer());
     if let Some(seed) = seed {
         let table = toml::Table::from_iter([("seed".to_owned(), toml::Value::Integer(seed.cast_signed()))]);
         layers.push(UserLayer { origin: "--seed".to_owned(), table, chosen: true });

@@ -8,6 +8,7 @@
 mod arguments;
 mod commands;
 pub mod device;
+mod earlier;
 mod launch;
 pub mod logging;
 pub mod memory;

@@ -43,9 +43,10 @@ fn is_coloured() -> bool {
     io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// Copies all further messages to `path`.
-pub fn copy_to(path: &Path) -> Result<(), Error> {
-    let file = File::create(path).map_err(|error| Error::io("create", path, error))?;
+/// Copies all further messages to `path`, behind those that are there if it `goes_on`.
+pub fn copy_to(path: &Path, goes_on: bool) -> Result<(), Error> {
+    let file = File::options().create(true).write(true).truncate(!goes_on).append(goes_on).open(path);
+    let file = file.map_err(|error| Error::io("create", path, error))?;
     if let Ok(mut slot) = LOG_FILE.lock() {
         *slot = Some(file);
     }

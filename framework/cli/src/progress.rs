@@ -96,14 +96,16 @@ impl Progress {
 impl Observer for Progress {
     fn on_event(&mut self, event: &Event<'_>) -> Result<(), Error> {
         match event {
-            Event::TaskStarted { task_id, task, steps } => {
+            Event::TaskStarted { task_id, task, steps, done } => {
                 let label = format!("task {}/{} {}", task_id + 1, self.tasks, task.name);
-                self.meter = Some(Meter::new(label, *steps as u64));
+                self.meter = Some(Meter::new(label, (steps - done) as u64));
             }
             Event::Step(record) => {
                 self.last_loss = record.loss;
                 if let Some(meter) = &mut self.meter {
-                    meter.advance(1, || format!("loss {:.4}, {:.0} images/s", record.loss, record.images_per_second));
+                    meter.advance(1, || {
+                        format!("loss {:.4}, {:.0} images/s", record.loss, record.timing.images_per_second)
+                    });
                 }
             }
             Event::TaskFinished { .. } => {
@@ -124,7 +126,7 @@ impl Observer for Progress {
                     meter.finish("done");
                 }
             }
-            Event::Gradients { .. } | Event::Untouched(_) => {}
+            Event::Gradients { .. } | Event::Untouched(_) | Event::Checkpoint(_) => {}
         }
         Ok(())
     }

@@ -17,5 +17,6 @@ mod cli {
     mod model;
     mod plan;
     mod protocols;
+    mod resume;
     mod runs;
 }

@@ -90,6 +90,25 @@ fn golden_losses_do_not_depend_on_caching() {
     }
 }
 
+/// Micro-batches that do not divide the batch: what was recorded holds all the same, whatever a softmax goes over.
+#[test]
+fn golden_trajectories_hold_with_micro_batches() {
+    let golden = Golden::open();
+    for name in
+        ["finetune", "train_image", "train_text_intended", "zscl_full", "zscl_ablation_loss_2", "lwf_vr", "icarl"]
+    {
+        let replayed = replay(&golden, name, "[train]\nmicro-batch = 3\n");
+        let report = Report::of(&golden, name, &replayed);
+        eprintln!("{report}");
+        report.assert_within_limits();
+        let whole = replay(&golden, name, "");
+        for (part, all) in replayed.steps.iter().zip(&whole.steps) {
+            let gap = (part.loss - all.loss).abs() / all.loss.abs();
+            assert!(gap < 1e-5, "{name}, step {}: {} and {}", all.step, part.loss, all.loss);
+        }
+    }
+}
+
 #[test]
 fn golden_exemplars_are_the_recorded_ones() {
     golden::replay::check_exemplars(&Golden::open());

@@ -110,8 +110,18 @@ pub enum Error {
         /// What to do about it.
         hint: &'static str,
     },
+    /// No checkpoint of a run can be used.
+    #[error(
+        "checkpoint {} cannot be used: {reason}\n  hint: put a copy in its place, or start anew with --overwrite", path.display()
+    )]
+    Checkpoint {
+        /// The newest one.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The user asked to stop.
-    #[error("interrupted at task {task}, step {step}; what was finished before is kept")]
+    #[error("interrupted at task {task}, step {step}; the same command goes on from there")]
     Interrupted {
         /// 0-based task.
         task: usize,
@@ -134,7 +144,7 @@ impl Error {
     /// A failed file operation.
     pub fn io(action: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
         let hint = match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
                 "free some space or choose another folder, with --out for runs and --data for data and models; what was written \
                  before is intact"
             }
@@ -156,6 +166,7 @@ impl Error {
             Self::Unknown { .. } | Self::Duplicate { .. } | Self::Config { .. } | Self::Capability { .. } => 2,
             Self::Data(DatasetError::Write { .. })
             | Self::Io { .. }
+            | Self::Checkpoint { .. }
             | Self::NotFetched { is_local: true, .. }
             | Self::Weights(StateDictError::DiskFull { .. } | StateDictError::Write { .. }) => 6,
             Self::Data(_) => 3,

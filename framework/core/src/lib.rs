@@ -15,6 +15,7 @@ pub mod losses;
 mod method;
 pub mod methods;
 pub mod metrics;
+mod micro;
 pub mod passes;
 pub mod random;
 pub mod registry;

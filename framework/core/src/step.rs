@@ -5,7 +5,11 @@ use std::cell::OnceCell;
 use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
 use clf_clip::{Clip, TokenBatch, Weights};
 
-use crate::{data::Augment, random::Key};
+use crate::{
+    data::Augment,
+    micro::{Micro, Part},
+    random::Key,
+};
 
 /// A named part of the loss.
 #[derive(Debug, Clone)]
@@ -65,14 +69,41 @@ pub struct Step<'a> {
     pub(crate) parameters: &'a Weights,
     pub(crate) iteration: usize,
     pub(crate) key: Key,
+    pub(crate) micro: Option<Micro>,
     pub(crate) image_features: OnceCell<Vec<Tensor<2>>>,
     pub(crate) text_features: OnceCell<Tensor<2>>,
 }
 
 impl Step<'_> {
-    /// The student, on the autodiff device.
+    /// The student, on the autodiff device. What is encoded with it has a graph; [`Step::encode_images`] and
+    /// [`Step::encode_texts`] take no more memory for it than the user allows.
     pub fn model(&self) -> &Clip {
         self.model
+    }
+
+    /// Unit features of any images, from the student; in parts where `train.micro-batch` asks for them.
+    ///
+    /// # Shapes
+    ///
+    /// - `images`: `[batch, 3, size, size]`
+    /// - output: `[batch, embed]`
+    pub fn encode_images(&self, images: Tensor<4>) -> Tensor<2> {
+        match &self.micro {
+            None => self.model.encode_images(images),
+            Some(micro) => micro.encode(Part::of_images(&images, micro.size)),
+        }
+    }
+
+    /// Unit features of any texts, from the student; in parts where `train.micro-batch` asks for them.
+    ///
+    /// # Shapes
+    ///
+    /// - output: `[texts, embed]`
+    pub fn encode_texts(&self, texts: &TokenBatch) -> Tensor<2> {
+        match &self.micro {
+            None => self.model.encode_texts(texts),
+            Some(micro) => micro.encode(Part::of_texts(texts, micro.size)),
+        }
     }
 
     /// 0-based iteration within the task.
@@ -129,7 +160,7 @@ impl Step<'_> {
     ///
     /// - output: `[classes, embed]`
     pub fn text_features(&self) -> Tensor<2> {
-        self.text_features.get_or_init(|| self.model.encode_texts(self.class_texts)).clone()
+        self.text_features.get_or_init(|| self.encode_texts(self.class_texts)).clone()
     }
 
     /// Scaled cosine of every image with every class of the task.
@@ -168,7 +199,7 @@ impl Step<'_> {
     fn all_image_features(&self) -> &[Tensor<2>] {
         self.image_features.get_or_init(|| {
             let images = self.all_batches().map(|batch| batch.images.clone()).collect();
-            let features = self.model.encode_images(Tensor::cat(images, 0));
+            let features = self.encode_images(Tensor::cat(images, 0));
             let mut first = 0;
             let part = |batch: &ImageBatch| {
                 let count = batch.indices.len();

@@ -1,30 +1,49 @@
 //! The run folder: what a run leaves on disk.
 //!
-//! `config.toml` (every setting with its origin), `environment.json`, `metrics.jsonl` (a line a step), `matrix.csv` and
+//! `config.toml` (every setting with its origin), `environment.json`, `metrics.jsonl` (a line a step), `timing.jsonl` (what the
+//! clock said of each; of all files this one alone and the seconds in `result.json` differ from run to run), `matrix.csv` and
 //! `matrix.npy` (accuracy in percent, row 0 before training), `zero-shot.npy` (the same for a model that never changes,
 //! over the classes that compete in each row), `predictions/NN.npy` (a row an image: task, label,
 //! predicted class, and label and class under the other protocol), `matrix-task-agnostic.csv` and `.npy` (or
-//! `-task-aware`: the accuracy under the other protocol), `model.safetensors` (weights after the last finished task, OpenAI names) and `result.json`.
+//! `-task-aware`: the accuracy under the other protocol), `model.safetensors` (weights after the last finished task, OpenAI
+//! names), `checkpoints/` (while the run is not finished) and `result.json`.
+
+mod arrays;
+mod checkpoint_file;
+mod checkpoints;
+mod files;
+mod lines;
+mod read;
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
-    io::{self, BufWriter, Write},
+    fs::{self, File, TryLockError},
+    io,
+    num::NonZeroUsize,
     path::{Path, PathBuf},
     time::Instant,
 };
 
+use burn::tensor::Device;
 use clf_clip::{Activation, ClipConfig, Precision, Weights};
-use npyz::WriterBuilder;
-use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize};
 
+use self::{
+    arrays::{matrix_csv, matrix_npy, predictions_npy},
+    checkpoints::{Checkpoints, Found},
+    files::{read_json, write_json},
+    lines::Lines,
+};
 use crate::{
     config::Config,
-    engine::{Event, Observer, Row},
+    engine::{Checkpoint, Event, Observer, Row, StepTiming},
     error::Error,
     metrics::{AccuracyMatrix, Metrics},
     scenario::{Protocol, Scenario},
 };
+
+pub use files::write_atomically;
+pub use read::{read_config, read_environment, read_matrix, read_run};
 
 pub use crate::task_record::TaskRecord;
 
@@ -105,20 +124,40 @@ pub struct OtherMetrics {
 /// Writes a run folder while the run goes on.
 pub struct RunStore {
     folder: PathBuf,
-    steps: BufWriter<File>,
-    steps_path: PathBuf,
+    steps: Lines,
+    timing: Lines,
+    checkpoints: Checkpoints,
     matrix: AccuracyMatrix,
     other: AccuracyMatrix,
     model: ClipConfig,
     result: RunResult,
     started: Instant,
+    /// Seconds of the run before it was stopped.
+    before: f64,
+    /// Held as long as this run goes on.
+    _lock: File,
+}
+
+/// What belongs to a checkpoint of the engine: how much of the other files is of the run up to there.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Record {
+    steps: u64,
+    timing: u64,
+    /// Bits of the accuracies under the other protocol.
+    other: Vec<Vec<u64>>,
+    seconds: f64,
 }
 
 /// How the `config.toml` of every run begins; a folder without it is not ours to change.
 const HEADER: &str = "# method ";
-/// Files of a run that a new run in the same folder replaces.
-const FILES: [&str; 12] = [
+/// Held by the program that works in a folder.
+const LOCK: &str = ".lock";
+/// Files of a run that a new run in the same folder replaces; the one that marks the folder as ours comes last.
+const FILES: [&str; 14] = [
     "result.json",
+    "metrics.jsonl",
+    "timing.jsonl",
     "matrix.csv",
     "matrix.npy",
     "matrix-task-agnostic.csv",
@@ -142,33 +181,53 @@ pub struct Identity<'a> {
     pub seed: u64,
 }
 
+/// A run that goes on: its store, and where the engine begins.
+pub struct Resumed {
+    /// The store.
+    pub store: RunStore,
+    /// The newest checkpoint that is whole, if there is any.
+    pub checkpoint: Option<Checkpoint>,
+    /// Newer ones that are damaged, and what is wrong with them.
+    pub damaged: Vec<(PathBuf, String)>,
+}
+
 impl RunStore {
-    /// Refuses a folder whose files would be lost: those of a run, unless it may be replaced, and anybody else's always.
+    /// Refuses a folder with files of somebody else in the places of those of a run. Whether it is a run folder.
     ///
     /// # Errors
     ///
-    /// Names the folder.
-    pub fn check_free(folder: &Path, overwrite: bool) -> Result<(), Error> {
-        let refuse = |reason: String| Err(Error::config(folder.display().to_string(), reason));
+    /// Names the folder and a file.
+    pub fn check_ours(folder: &Path) -> Result<bool, Error> {
         let config = fs::read_to_string(folder.join("config.toml")).unwrap_or_default();
-        if !config.starts_with(HEADER) {
-            return match FILES.iter().find(|file| folder.join(file).exists()) {
-                Some(file) => refuse(format!("it holds {file} but is no run folder; choose another with --out")),
-                None => Ok(()),
-            };
+        if config.starts_with(HEADER) {
+            return Ok(true);
         }
-        if folder.join("result.json").exists() && !overwrite {
-            let reason = "the folder already holds a run; choose another with --out, or --overwrite to replace it";
-            return refuse(reason.to_owned());
+        match FILES.iter().find(|file| folder.join(file).exists()) {
+            Some(file) => {
+                let reason = format!("it holds {file} but is no run folder; choose another with --out");
+                Err(Error::config(folder.display().to_string(), reason))
+            }
+            None => Ok(false),
         }
-        Ok(())
     }
 
-    /// Creates `folder` and writes what is known before the first step; files of an earlier run are removed.
+    /// The run in `folder`, finished or not; nothing where none has begun.
     ///
     /// # Errors
     ///
-    /// When the folder cannot be written.
+    /// When the folder holds files of somebody else, or those of the run are damaged.
+    pub fn find(folder: &Path) -> Result<Option<RunResult>, Error> {
+        // The last file of the beginning.
+        let path = folder.join("result.json");
+        if Self::check_ours(folder)? && path.exists() { read_json(&path, "a run result").map(Some) } else { Ok(None) }
+    }
+
+    /// Creates `folder` and writes what is known before the first step; files of an earlier run are removed. The newest
+    /// `keep` checkpoints stay, also after the end.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be written, holds files of somebody else, or another program works in it.
     pub fn create(
         folder: &Path,
         identity: &Identity<'_>,
@@ -176,40 +235,107 @@ impl RunStore {
         config: &Config,
         environment: &Environment,
         model: &ClipConfig,
+        keep: Option<NonZeroUsize>,
     ) -> Result<Self, Error> {
-        Self::check_free(folder, true)?;
+        fs::create_dir_all(folder).map_err(|error| Error::io("create the folder", folder, error))?;
+        let lock = lock(folder)?;
+        Self::check_ours(folder)?;
         remove_earlier_run(folder)?;
-        let predictions = folder.join("predictions");
-        fs::create_dir_all(&predictions).map_err(|error| Error::io("create the folder", &predictions, error))?;
         let header = format!("{HEADER}{}, scenario {}, model {}\n", identity.method, scenario.name(), identity.model);
         write_atomically(&folder.join("config.toml"), (header + &config.to_annotated_toml()).as_bytes())?;
+        let predictions = folder.join("predictions");
+        fs::create_dir_all(&predictions).map_err(|error| Error::io("create the folder", &predictions, error))?;
         write_json(&folder.join("environment.json"), environment)?;
-        let steps_path = folder.join("metrics.jsonl");
-        let steps = File::create(&steps_path).map_err(|error| Error::io("create", &steps_path, error))?;
         let tasks: Vec<String> = scenario.tasks().iter().map(|task| task.name.clone()).collect();
         let counts: Vec<usize> = scenario.tasks().iter().map(|task| task.test.len()).collect();
+        let result = RunResult {
+            method: identity.method.to_owned(),
+            scenario: scenario.name().to_owned(),
+            procedure: scenario.procedure().to_owned(),
+            model: identity.model.to_owned(),
+            seed: identity.seed,
+            finished: false,
+            seconds: 0.0,
+            tasks,
+            test_images: counts,
+            metrics: BTreeMap::new(),
+            other: None,
+        };
+        write_json(&folder.join("result.json"), &result)?;
+        Self::open(folder, result, model, keep, lock)
+    }
+
+    /// Goes on with the run in `folder`, from its newest checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// When no checkpoint can be used, a file cannot be read or written, or another program works in the folder.
+    pub fn resume(
+        folder: &Path,
+        model: &ClipConfig,
+        device: &Device,
+        keep: Option<NonZeroUsize>,
+    ) -> Result<Resumed, Error> {
+        let lock = lock(folder)?;
+        let found = Checkpoints::of(folder, keep).newest::<Record>(device)?;
+        let mut result: RunResult = read_json(&folder.join("result.json"), "a run result")?;
+        (result.finished, result.seconds, result.metrics, result.other) = (false, 0.0, BTreeMap::new(), None);
+        let mut store = Self::open(folder, result, model, keep, lock)?;
+        let Some(Found { checkpoint, record, damaged }) = found else {
+            store.rewind(0, 0)?;
+            return Ok(Resumed { store, checkpoint: None, damaged: Vec::new() });
+        };
+        checkpoint.rows.iter().for_each(|row| store.matrix.push(row.clone()));
+        record.other.iter().for_each(|row| store.other.push(row.iter().copied().map(f64::from_bits).collect()));
+        store.before = record.seconds;
+        store.rewind(record.steps, record.timing)?;
+        Ok(Resumed { store, checkpoint: Some(checkpoint), damaged })
+    }
+
+    fn open(
+        folder: &Path,
+        result: RunResult,
+        model: &ClipConfig,
+        keep: Option<NonZeroUsize>,
+        lock: File,
+    ) -> Result<Self, Error> {
+        let matrix = AccuracyMatrix::new(result.tasks.clone(), result.test_images.clone());
         Ok(Self {
             folder: folder.to_owned(),
-            steps: BufWriter::new(steps),
-            steps_path,
-            matrix: AccuracyMatrix::new(tasks.clone(), counts.clone()),
-            other: AccuracyMatrix::new(tasks.clone(), counts.clone()),
+            steps: Lines::open(&folder.join("metrics.jsonl"))?,
+            timing: Lines::open(&folder.join("timing.jsonl"))?,
+            checkpoints: Checkpoints::of(folder, keep),
+            other: matrix.clone(),
+            matrix,
             model: model.clone(),
-            result: RunResult {
-                method: identity.method.to_owned(),
-                scenario: scenario.name().to_owned(),
-                procedure: scenario.procedure().to_owned(),
-                model: identity.model.to_owned(),
-                seed: identity.seed,
-                finished: false,
-                seconds: 0.0,
-                tasks,
-                test_images: counts,
-                metrics: BTreeMap::new(),
-                other: None,
-            },
+            result,
             started: Instant::now(),
+            before: 0.0,
+            _lock: lock,
         })
+    }
+
+    /// Cuts off what was written after a checkpoint.
+    fn rewind(&mut self, steps: u64, timing: u64) -> Result<(), Error> {
+        self.steps.cut(steps)?;
+        self.timing.cut(timing)
+    }
+
+    fn seconds(&self) -> f64 {
+        self.before + self.started.elapsed().as_secs_f64()
+    }
+
+    fn checkpoint(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        // The lines that the checkpoint counts on must not be lost after it.
+        self.steps.sync()?;
+        self.timing.sync()?;
+        let record = Record {
+            steps: self.steps.length(),
+            timing: self.timing.length(),
+            other: self.other.rows().iter().map(|row| row.iter().map(|value| value.to_bits()).collect()).collect(),
+            seconds: self.seconds(),
+        };
+        self.checkpoints.save(checkpoint, &record)
     }
 
     fn row(&mut self, row: &Row) -> Result<(), Error> {
@@ -219,11 +345,14 @@ impl RunStore {
         let predictions = self.folder.join(format!("predictions/{:02}.npy", row.learned));
         write_atomically(&predictions, &predictions_npy(row)?)?;
         self.result.finished = row.learned == self.matrix.tasks().len();
-        self.result.seconds = self.started.elapsed().as_secs_f64();
+        self.result.seconds = self.seconds();
         self.result.metrics = figures(&self.matrix, &self.result.procedure);
         self.other_row(row)?;
-        self.flush()?;
-        write_json(&self.folder.join("result.json"), &self.result)
+        write_json(&self.folder.join("result.json"), &self.result)?;
+        if self.result.finished {
+            self.checkpoints.finish();
+        }
+        Ok(())
     }
 
     fn other_row(&mut self, row: &Row) -> Result<(), Error> {
@@ -243,23 +372,17 @@ impl RunStore {
     fn weights(&self, weights: &Weights) -> Result<(), Error> {
         Ok(weights.to_state_dict(&self.model).write(self.folder.join("model.safetensors"))?)
     }
-
-    fn flush(&mut self) -> Result<(), Error> {
-        self.steps.flush().map_err(|error| Error::io("write", &self.steps_path, error))
-    }
 }
 
 impl Observer for RunStore {
     fn on_event(&mut self, event: &Event<'_>) -> Result<(), Error> {
         match event {
             Event::Step(record) => {
-                let line = serde_json::to_string(record).map_err(|error| Error::Defect(error.to_string()))?;
-                writeln!(self.steps, "{line}").map_err(|error| Error::io("write", &self.steps_path, error))
+                self.steps.add(record)?;
+                self.timing.add(&Timed { task: record.task, step: record.step, timing: record.timing })
             }
-            Event::TaskFinished { weights, .. } => {
-                self.flush()?;
-                self.weights(weights)
-            }
+            Event::Checkpoint(checkpoint) => self.checkpoint(checkpoint),
+            Event::TaskFinished { weights, .. } => self.weights(weights),
             Event::Untouched(rows) => {
                 let tasks = self.matrix.tasks().len();
                 let rows: Vec<_> = rows.iter().map(|row| row.accuracies(tasks)).collect();
@@ -271,8 +394,33 @@ impl Observer for RunStore {
     }
 }
 
+/// A line of `timing.jsonl`.
+#[derive(Serialize)]
+struct Timed {
+    task: usize,
+    step: usize,
+    #[serde(flatten)]
+    timing: StepTiming,
+}
+
+/// Keeps other programs out of a run folder; the system gives it free when this program ends, in whatever way.
+fn lock(folder: &Path) -> Result<File, Error> {
+    let path = folder.join(LOCK);
+    let file = File::options().create(true).append(true).open(&path);
+    let file = file.map_err(|error| Error::io("create", &path, error))?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            let reason = "another program is at work on this run; wait for it, or choose another folder with --out";
+            Err(Error::config(folder.display().to_string(), reason))
+        }
+        // Not every file system has locks.
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(file),
+    }
+}
+
 /// Removes what a run leaves behind, and nothing else.
 fn remove_earlier_run(folder: &Path) -> Result<(), Error> {
+    checkpoints::remove_all(folder)?;
     for path in FILES.map(|file| folder.join(file)) {
         let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         match removed {
@@ -285,147 +433,8 @@ fn remove_earlier_run(folder: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Reads the matrix of a run folder and what belongs to it.
-///
-/// # Errors
-///
-/// When the folder holds no run or a file is damaged.
-pub fn read_run(folder: &Path) -> Result<(RunResult, AccuracyMatrix), Error> {
-    let result: RunResult = read_json(&folder.join("result.json"), "a run result")?;
-    let rows = read_matrix(&folder.join("matrix.npy"))?;
-    let tasks = result.tasks.len();
-    let fits =
-        rows.len() <= tasks + 1 && rows.iter().all(|row| row.len() == tasks) && result.test_images.len() == tasks;
-    let untouched = read_matrix(&folder.join("zero-shot.npy"))?;
-    if !fits || untouched.len() != tasks + 1 || untouched.iter().any(|row| row.len() != tasks) {
-        let reason = "matrix.npy, zero-shot.npy and result.json do not belong together";
-        return Err(Error::config(folder.display().to_string(), reason));
-    }
-    let matrix = AccuracyMatrix::with_rows(result.tasks.clone(), result.test_images.clone(), rows);
-    Ok((result, matrix.with_untouched(untouched)))
-}
-
-/// Reads the resolved settings of a run folder, without their origins.
-///
-/// # Errors
-///
-/// When the file is missing or damaged.
-pub fn read_config(folder: &Path) -> Result<toml::Table, Error> {
-    let path = folder.join("config.toml");
-    let text = fs::read_to_string(&path).map_err(|error| Error::io("read", &path, error))?;
-    text.parse().map_err(|error: toml::de::Error| Error::config(path.display().to_string(), error.to_string()))
-}
-
-/// Reads where and with what a run was made.
-///
-/// # Errors
-///
-/// When the file is missing or damaged.
-pub fn read_environment(folder: &Path) -> Result<Environment, Error> {
-    read_json(&folder.join("environment.json"), "the environment of a run")
-}
-
-fn read_json<T: DeserializeOwned>(path: &Path, what: &str) -> Result<T, Error> {
-    let text = fs::read_to_string(path).map_err(|error| Error::io("read", path, error))?;
-    serde_json::from_str(&text)
-        .map_err(|error| Error::config(path.display().to_string(), format!("not {what}: {error}")))
-}
-
-/// Reads a two-dimensional `.npy` file of floats.
-///
-/// # Errors
-///
-/// When the file is missing, damaged or of another shape.
-pub fn read_matrix(path: &Path) -> Result<Vec<Vec<f64>>, Error> {
-    let bytes = fs::read(path).map_err(|error| Error::io("read", path, error))?;
-    let bad = |reason: String| Error::config(path.display().to_string(), format!("not a matrix of floats: {reason}"));
-    let file = npyz::NpyFile::new(&bytes[..]).map_err(|error| bad(error.to_string()))?;
-    let [rows, columns] = file.shape()[..] else { return Err(bad(format!("shape {:?}", file.shape()))) };
-    let fortran = file.order() == npyz::Order::Fortran;
-    let values: Vec<f64> = match file.try_data::<f64>() {
-        Ok(data) => data.collect::<io::Result<_>>().map_err(|error| bad(error.to_string()))?,
-        Err(file) => match file.try_data::<f32>() {
-            Ok(data) => data
-                .map(|value| value.map(f64::from))
-                .collect::<io::Result<_>>()
-                .map_err(|error| bad(error.to_string()))?,
-            Err(file) => return Err(bad(format!("type {}", file.dtype().descr()))),
-        },
-    };
-    let at = |row: u64, column: u64| if fortran { column * rows + row } else { row * columns + column };
-    Ok((0..rows).map(|row| (0..columns).map(|column| values[at(row, column) as usize]).collect()).collect())
-}
-
 /// The figures that `procedure` defines, by name.
 fn figures(matrix: &AccuracyMatrix, procedure: &str) -> BTreeMap<String, f64> {
     let metrics: Metrics = matrix.metrics(procedure);
     metrics.named().into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
-}
-
-fn matrix_csv(matrix: &AccuracyMatrix) -> String {
-    let quote = |name: &String| {
-        if name.contains([',', '"', '\n']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.clone() }
-    };
-    let names: Vec<String> = matrix.tasks().iter().map(quote).collect();
-    let mut text = format!("after,{}\n", names.join(","));
-    for (learned, row) in matrix.rows().iter().enumerate() {
-        let after = learned.checked_sub(1).map_or("zero-shot", |task| &names[task]);
-        let cells: Vec<String> =
-            row.iter().map(|value| if value.is_nan() { String::new() } else { value.to_string() }).collect();
-        text.push_str(&format!("{after},{}\n", cells.join(",")));
-    }
-    text
-}
-
-fn matrix_npy(rows: &[Vec<f64>], columns: usize) -> Result<Vec<u8>, Error> {
-    npy(&[rows.len() as u64, columns as u64], rows.iter().flatten().copied())
-}
-
-fn predictions_npy(row: &Row) -> Result<Vec<u8>, Error> {
-    let count: usize = row.predictions.iter().map(|set| set.labels.len()).sum();
-    let columns = if row.other.is_empty() { 3 } else { 5 };
-    let mut values = Vec::with_capacity(count * columns);
-    for set in &row.predictions {
-        let other = row.other.iter().find(|other| other.task == set.task);
-        for image in 0..set.labels.len() {
-            values.extend([set.task, set.labels[image], set.predicted[image]]);
-            values.extend(other.into_iter().flat_map(|other| [other.labels[image], other.predicted[image]]));
-        }
-    }
-    npy(&[count as u64, columns as u64], values.into_iter().map(|value| value as i32))
-}
-
-fn npy<T: npyz::AutoSerialize>(shape: &[u64], values: impl Iterator<Item = T>) -> Result<Vec<u8>, Error> {
-    let mut bytes = Vec::new();
-    let failed = |error: io::Error| Error::Defect(format!("cannot encode an array: {error}"));
-    let mut writer =
-        npyz::WriteOptions::new().default_dtype().shape(shape).writer(&mut bytes).begin_nd().map_err(failed)?;
-    writer.extend(values).map_err(failed)?;
-    writer.finish().map_err(failed)?;
-    Ok(bytes)
-}
-
-fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Error> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| Error::Defect(error.to_string()))?;
-    write_atomically(path, format!("{text}\n").as_bytes())
-}
-
-/// Writes a whole file or nothing: a reader never sees half of it, whatever happens in between.
-///
-/// # Errors
-///
-/// When the disk is full or the folder cannot be written.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
-    let partial = path.with_extension("partial");
-    let write = || {
-        let mut file = File::create(&partial)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&partial, path)
-    };
-    write().map_err(|error| {
-        // The first error is the one to report; a left-over file is harmless.
-        drop(fs::remove_file(&partial));
-        Error::io("write", path, error)
-    })
 }

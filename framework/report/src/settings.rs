@@ -62,10 +62,17 @@ impl Settings {
 
     /// Where `self` and `other` differ first.
     pub fn first_difference(&self, other: &Self) -> Option<Difference> {
-        let keys = self.leaves.iter().chain(&other.leaves).map(|(key, _)| key);
+        self.differences(other).into_iter().next()
+    }
+
+    /// Every key in which `self` and `other` differ, in their order.
+    pub fn differences(&self, other: &Self) -> Vec<Difference> {
+        let added = other.leaves.iter().filter(|(key, _)| self.get(key).is_none());
+        let keys = self.leaves.iter().chain(added).map(|(key, _)| key);
         keys.map(|key| (key, self.get(key), other.get(key)))
-            .find(|(_, left, right)| left != right)
+            .filter(|(_, left, right)| left != right)
             .map(|(key, left, right)| Difference { key: key.clone(), left: shown(left), right: shown(right) })
+            .collect()
     }
 
     fn get(&self, key: &str) -> Option<&Value> {
@@ -121,6 +128,8 @@ mod tests {
         assert_eq!(of(&one, &two), ["hooks", "[]", "[\"l2\"]"]);
         let more = settings("seed = 0\nhooks = []\n[train]\nlr = 1e-3\nsteps = 5", |_| ());
         assert_eq!(of(&one, &more), ["train.steps", "nothing", "5"]);
+        let keys: Vec<_> = two.differences(&more).into_iter().map(|difference| difference.key).collect();
+        assert_eq!(keys, ["hooks", "train.lr", "train.steps"]);
         let other = settings("seed = 0\nhooks = []\n[train]\nlr = 1e-3", |table| {
             table["tasks"][0]["settings"]["lr"] = Value::Float(0.25);
         });

@@ -137,9 +137,9 @@ impl DerPlusPlus {
             }
         };
         let texts: Vec<&Vec<u32>> = tasks.iter().flat_map(|task| &self.tasks[task].class_tokens).collect();
-        let classes = step.model().encode_texts(&TokenBatch::new(&texts));
+        let classes = step.encode_texts(&TokenBatch::new(&texts));
         let images = replay::images(&items, |task| self.tasks[&task].samples.clone(), step, self.augment)?;
-        let scores = step.scaled(step.model().encode_images(images).matmul(classes.transpose()));
+        let scores = step.scaled(step.encode_images(images).matmul(classes.transpose()));
         let sizes: Vec<(usize, usize)> =
             tasks.iter().map(|task| (*task, self.tasks[task].class_tokens.len())).collect();
         let distance = Replay::new(&old, &sizes).distance(scores.clone().narrow(0, 0, old.len()));

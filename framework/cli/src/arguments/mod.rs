@@ -1,5 +1,6 @@
 //! The flags of all commands.
 
+mod checkpoints;
 mod checkups;
 mod datasets;
 mod models;
@@ -14,6 +15,7 @@ use clf_scenarios::Limits;
 
 use crate::paths;
 
+pub use checkpoints::CheckpointArguments;
 pub use checkups::{DoctorArguments, PlanArguments};
 pub use datasets::{
     DataCommand, DataListArguments, FetchArguments, ImportArguments, PrepareArguments, VerifyArguments, WhereArguments,

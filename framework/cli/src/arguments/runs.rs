@@ -1,11 +1,11 @@
 //! Flags of the commands that learn or score.
 
-use std::path::PathBuf;
+use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::Args;
 use clf_core::{clip::Precision, config::UserLayer};
 
-use super::{DataArguments, LimitArguments, ModelArguments};
+use super::{CheckpointArguments, DataArguments, LimitArguments, ModelArguments};
 use crate::paths;
 
 /// What runs are made with, whichever the method, scenario and seed.
@@ -33,10 +33,24 @@ pub struct SetupArguments {
     pub reference_texts: Option<String>,
     #[command(flatten)]
     pub limits: LimitArguments,
+    /// Sends N images or texts through a tower at once: less memory, a third more time, the same batch and result up to
+    /// rounding. The default is the setting train.micro-batch, all of them.
+    #[arg(long, value_name = "N")]
+    pub micro_batch: Option<NonZeroUsize>,
     #[command(flatten)]
     pub precision: PrecisionArguments,
     #[command(flatten)]
     pub data: DataArguments,
+}
+
+impl SetupArguments {
+    /// The size of micro-batches that the user asks for, as a layer of settings.
+    pub fn micro_batch_layer(&self) -> Option<UserLayer> {
+        let size = toml::Value::Integer(self.micro_batch?.get() as i64);
+        let train = toml::Table::from_iter([("micro-batch".to_owned(), size)]);
+        let table = toml::Table::from_iter([("train".to_owned(), train.into())]);
+        Some(UserLayer { origin: "--micro-batch".to_owned(), table, chosen: true })
+    }
 }
 
 /// Arithmetic of matrix products.
@@ -68,19 +82,21 @@ pub struct RunArguments {
     /// Seed of all randomness.
     #[arg(long, value_parser = clap::value_parser!(u64).range(..=i64::MAX as u64))]
     pub seed: Option<u64>,
-    /// Run folder; the default is runs/SCENARIO-METHOD-SEED.
+    /// Run folder; the default is runs/SCENARIO-METHOD-SEED. A run of the same settings that is in it is gone on with.
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     /// Replaces a run that is already in the folder.
     #[arg(long)]
     pub overwrite: bool,
+    #[command(flatten)]
+    pub checkpoints: CheckpointArguments,
     /// Prints the result as JSON.
     #[arg(long)]
     pub json: bool,
 }
 
 /// Arguments of `clf compare` that make runs, and mean nothing where run folders are only read.
-const OF_NEW_RUNS: [&str; 18] = [
+const OF_NEW_RUNS: [&str; 21] = [
     "methods",
     "scenario",
     "seeds",
@@ -96,9 +112,12 @@ const OF_NEW_RUNS: [&str; 18] = [
     "reference_texts",
     "limit_per_class",
     "limit_test",
+    "micro_batch",
     "precision",
     "partial_data",
     "device",
+    "checkpoint_every",
+    "keep_checkpoints",
 ];
 
 #[derive(Args)]
@@ -117,12 +136,15 @@ pub struct CompareArguments {
     pub seeds: u64,
     #[command(flatten)]
     pub setup: SetupArguments,
-    /// Folder of the run folders SCENARIO-METHOD-SEED; finished runs of the same settings in it are not repeated.
+    /// Folder of the run folders SCENARIO-METHOD-SEED; finished runs of the same settings in it are not repeated, and one
+    /// that was stopped is gone on with.
     #[arg(long, value_name = "DIR", default_value = paths::RUNS)]
     pub out: PathBuf,
     /// Replaces runs of other settings that are already in their folders.
     #[arg(long)]
     pub overwrite: bool,
+    #[command(flatten)]
+    pub checkpoints: CheckpointArguments,
     /// Prints all values as JSON.
     #[arg(long)]
     pub json: bool,

@@ -1,20 +1,14 @@
-use std::{
-    path::{Path, PathBuf},
-    sync::atomic::Ordering,
-};
+use std::{path::PathBuf, sync::atomic::Ordering};
 
-use clf_core::{
-    Capabilities, Error, Scenario,
-    data::DataFolder,
-    store::{RunStore, read_environment, read_run},
-};
-use clf_report::{Comparison, Difference, Format, Settings};
+use clf_core::{Capabilities, Error, Scenario, data::DataFolder};
+use clf_report::{Comparison, Format};
 use clf_scenarios::ScenarioFile;
 
 use super::{print, print_json, stop_flag};
 use crate::{
-    arguments::{CompareArguments, SetupArguments},
-    launch::{Inputs, Plan, read_scenario, user_layers},
+    arguments::{CheckpointArguments, CompareArguments, SetupArguments},
+    earlier::Earlier,
+    launch::{Inputs, Place, Plan, read_scenario, user_layers},
     progress,
 };
 
@@ -38,13 +32,14 @@ struct Batch {
     jobs: Vec<Job>,
     scenarios: Scenarios,
     inputs: Inputs,
+    checkpoints: CheckpointArguments,
 }
 
 struct Job {
     plan: Plan,
     folder: PathBuf,
-    /// The folder holds this very run already.
-    finished: bool,
+    /// What the folder holds of this very run already.
+    earlier: Earlier,
 }
 
 /// The scenario, once with the data of each set of needs.
@@ -62,9 +57,8 @@ impl Batch {
         let setup = &arguments.setup;
         refuse_seeds(setup)?;
         let file = read_scenario(scenario, setup)?;
-        let job = |plan: Plan| Job { folder: plan.folder(&arguments.out, &file), plan, finished: false };
+        let job = |plan: Plan| Job { folder: plan.folder(&arguments.out, &file), plan, earlier: Earlier::Nothing };
         let mut jobs: Vec<Job> = plans(arguments, &file)?.into_iter().map(job).collect();
-        jobs.iter().try_for_each(|job| RunStore::check_free(&job.folder, true))?;
 
         let data = setup.data.folder.open();
         let scenarios = Scenarios::open(&file, &data, &jobs)?;
@@ -72,27 +66,24 @@ impl Batch {
         for job in &mut jobs {
             let scenario = scenarios.of(&job.plan)?;
             of_method(job.plan.entry.name, inputs.check(&job.plan, scenario))?;
-            let environment = inputs.environment(&job.plan, scenario);
-            let (name, config) = (job.plan.entry.name, job.plan.config.table());
-            let settings = Settings::new(name, scenario.name(), config, &environment)?;
-            let program = &environment.program_sha256;
-            job.finished = is_finished(&job.folder, &settings, program, arguments.overwrite)?;
+            job.earlier = inputs.earlier(&job.plan, scenario, &job.folder, arguments.overwrite)?;
         }
-        Ok(Self { jobs, scenarios, inputs })
+        Ok(Self { jobs, scenarios, inputs, checkpoints: arguments.checkpoints })
     }
 
     /// Executes the runs that are not finished yet, and reads all of them.
     fn run(&self) -> Result<Comparison, Error> {
         let stop = stop_flag();
-        for (i, Job { plan, folder, finished }) in self.jobs.iter().enumerate() {
+        for (i, Job { plan, folder, earlier }) in self.jobs.iter().enumerate() {
             let label = format!("run {}/{}: {}, seed {}", i + 1, self.jobs.len(), plan.entry.name, plan.seed);
-            if *finished {
+            if *earlier == Earlier::Finished {
                 progress::say(&format!("{label}, finished earlier in {}", folder.display()));
             } else if stop.load(Ordering::Relaxed) {
                 return Err(Error::Interrupted { task: 0, step: 0 });
             } else {
                 progress::say(&label);
-                self.inputs.run(plan, self.scenarios.of(plan)?, folder, stop.clone())?;
+                let place = Place { folder, earlier: *earlier, checkpoints: self.checkpoints };
+                self.inputs.run(plan, self.scenarios.of(plan)?, &place, stop.clone())?;
             }
         }
         let folders: Vec<PathBuf> = self.jobs.iter().map(|job| job.folder.clone()).collect();
@@ -144,36 +135,4 @@ fn of_method<T>(method: &str, result: Result<T, Error>) -> Result<T, Error> {
         Error::Config { .. } => Error::config(format!("method {method}"), error.to_string()),
         error => error,
     })
-}
-
-/// Whether `folder` holds a finished run with these settings; one with others may only be replaced if asked for.
-fn is_finished(folder: &Path, settings: &Settings, program: &str, overwrite: bool) -> Result<bool, Error> {
-    if !folder.join("result.json").exists() {
-        return Ok(false);
-    }
-    let reason = match earlier(folder) {
-        Ok(None) => return Ok(false),
-        Ok(Some((earlier, by))) => match settings.first_difference(&earlier) {
-            None if by == program => return Ok(true),
-            None => "it holds a finished run of another build of this program, whose methods may differ".to_owned(),
-            Some(Difference { key, left, right }) => {
-                format!("it holds a finished run with {key} = {right}, but this one has {left}")
-            }
-        },
-        Err(error) => format!("it holds a run that cannot be read: {error}"),
-    };
-    if overwrite {
-        return Ok(false);
-    }
-    let reason = format!("{reason}; choose another folder with --out, or --overwrite to replace it");
-    Err(Error::config(folder.display().to_string(), reason))
-}
-
-/// Settings of the run in `folder` and the program that made it, if it is finished.
-fn earlier(folder: &Path) -> Result<Option<(Settings, String)>, Error> {
-    let (result, _) = read_run(folder)?;
-    if !result.finished {
-        return Ok(None);
-    }
-    Ok(Some((Settings::read(folder, &result)?, read_environment(folder)?.program_sha256)))
 }

@@ -47,7 +47,8 @@ fn print_json(value: &impl serde::Serialize) -> Result<(), Error> {
     print(&serde_json::to_string_pretty(value).map_err(|error| Error::Defect(error.to_string()))?)
 }
 
-/// A flag that the first interrupt sets; the second one ends the process at once.
+/// A flag that the first request to stop sets: an interrupt, termination, hang-up, or the signal USR1, which schedulers send
+/// before the time of a job is over. A second interrupt ends the process at once.
 fn stop_flag() -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = stop.clone();
@@ -59,6 +60,10 @@ fn stop_flag() -> Arc<AtomicBool> {
     };
     if let Err(error) = ctrlc::set_handler(handler) {
         tracing::debug!("no interrupt handler: {error}");
+    }
+    #[cfg(unix)]
+    if let Err(error) = signal_hook::flag::register(signal_hook::consts::SIGUSR1, stop.clone()) {
+        tracing::debug!("no handler of the signal USR1: {error}");
     }
     stop
 }

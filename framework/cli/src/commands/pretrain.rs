@@ -45,7 +45,7 @@ pub fn pretrain(arguments: &PretrainArguments) -> Result<(), Error> {
 }
 
 /// Keys of the recipe that pre-training does not use.
-const UNUSED: [&str; 2] = ["epochs", "reference-batch-size"];
+const UNUSED: [&str; 3] = ["epochs", "reference-batch-size", "micro-batch"];
 
 fn settings(arguments: &PretrainArguments) -> Result<TrainSettings, Error> {
     let mut table = toml::Table::try_from(TrainSettings::of_pretraining())

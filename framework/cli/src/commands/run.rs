@@ -9,8 +9,9 @@ use clf_report::{matrix_table, metrics_table, other_line, splits_line};
 use super::{print, print_json, stop_flag};
 use crate::{
     arguments::RunArguments,
-    launch::{Inputs, Plan, read_scenario},
-    paths,
+    earlier::Earlier,
+    launch::{Inputs, Place, Plan, read_scenario},
+    paths, progress,
 };
 
 /// `clf run`.
@@ -19,12 +20,19 @@ pub fn run(arguments: &RunArguments) -> Result<(), Error> {
     let file = read_scenario(&arguments.scenario, setup)?;
     let plan = Plan::new(&arguments.method, &file, setup, arguments.seed)?;
     let folder = arguments.out.clone().unwrap_or_else(|| plan.folder(Path::new(paths::RUNS), &file));
-    RunStore::check_free(&folder, arguments.overwrite)?;
+    RunStore::check_ours(&folder)?;
 
     let data = setup.data.folder.open();
     let scenario = file.open(&data, plan.needs)?;
     let inputs = Inputs::load(setup, file.model(), &data.path)?;
-    inputs.run(&plan, &*scenario, &folder, stop_flag())?;
+    let found = || inputs.earlier(&plan, &*scenario, &folder, false);
+    let earlier = if arguments.overwrite { Earlier::Nothing } else { found()? };
+    if earlier == Earlier::Finished {
+        progress::say(&format!("finished earlier in {}; --overwrite repeats it", folder.display()));
+    } else {
+        let place = Place { folder: &folder, earlier, checkpoints: arguments.checkpoints };
+        inputs.run(&plan, &*scenario, &place, stop_flag())?;
+    }
     show(&folder, arguments.json)
 }
 

@@ -246,8 +246,11 @@ fn an_interrupt_keeps_the_finished_runs_for_the_next_call() {
     }
     assert!(process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(130));
-    // With other settings, the unfinished run is replaced and the finished one is in the way.
-    bench.fails(COMPARE, 2, &["runs/small-zero-shot-0", "train.steps"]);
+    bench.fails(COMPARE, 2, &["runs/small-zero-shot-0", "train.steps = 100000, but this one has 3"]);
+    let stop = bench.path("runs/small-finetune-0/checkpoints");
+    assert!(fs::read_dir(&stop).unwrap().count() > 0);
+    // The rest of that run would take long; the other one is taken as it is.
+    fs::remove_dir_all(bench.path("runs/small-finetune-0")).unwrap();
     let kept = bench.read("runs/small-zero-shot-0/config.toml");
     bench.write("runs/small-zero-shot-0/config.toml", &kept.replace("steps = 100000", "steps = 3"));
     let stderr = told(&bench, COMPARE);

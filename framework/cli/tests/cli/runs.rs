@@ -1,5 +1,6 @@
 use std::fs;
 
+use clf_clip::StateDict;
 use serde_json::Value;
 
 use super::bench::Bench;
@@ -7,16 +8,9 @@ use super::bench::Bench;
 const CLASS_INCREMENTAL: &str = "summary = 'x'\nprocedure = 'class-incremental'\ndataset = 'folder:warm'\n\
      initial-increment = 1\nincrement = 1\nclass-order = [1, 0]\n[train]\nepochs = 1\nbatch-size = 2\nwarmup = 1\n";
 
-/// The lines of `metrics.jsonl` without what depends on the clock.
+/// The lines of `metrics.jsonl`.
 fn steps(bench: &Bench, run: &str) -> Vec<Value> {
-    let line = |line: &str| {
-        let mut record: Value = serde_json::from_str(line).unwrap();
-        for timing in ["images-per-second", "data-seconds"] {
-            record.as_object_mut().unwrap().remove(timing);
-        }
-        record
-    };
-    bench.read(format!("{run}/metrics.jsonl")).lines().map(line).collect()
+    bench.read(format!("{run}/metrics.jsonl")).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 #[test]
@@ -33,6 +27,11 @@ fn a_run_leaves_everything_that_it_promises() {
         assert!(steps[0]["terms"][term].is_f64(), "no {term} in {}", steps[0]);
     }
     assert_eq!(steps[3]["lr"], 0.0);
+    let timing: Value = serde_json::from_str(bench.read("run/timing.jsonl").lines().nth(5).unwrap()).unwrap();
+    assert_eq!((&timing["task"], &timing["step"]), (&1.into(), &1.into()));
+    for part in ["seconds", "images-per-second", "data-seconds"] {
+        assert!(timing[part].as_f64().unwrap() >= 0.0, "{part}");
+    }
     let config = bench.read("run/config.toml");
     assert!(config.contains("weight = 0.5  # --set hook.l2.weight=0.5"), "{config}");
     assert!(config.contains("lr = 0.0001  # scenario small"), "{config}");
@@ -198,4 +197,32 @@ fn the_published_code_is_one_setting_away() {
     bench.ok("run --method zero-shot --scenario cil.toml --out cil --set compat=reference");
     let transform = "transform = \"train\"  # default, as published, class-incremental";
     assert!(config("cil").contains(transform), "{}", config("cil"));
+}
+
+#[test]
+fn micro_batches_change_neither_losses_nor_weights_but_for_rounding() {
+    let bench = Bench::new();
+    for method in ["zscl", "der++", "icarl", "image-fc", "ewc"] {
+        let run = |name: &str, more: &str| {
+            bench.ok(&format!("run --method {method} --scenario small.toml --out {method}-{name} {more}"));
+            (steps(&bench, &format!("{method}-{name}")), model(&bench, &format!("{method}-{name}")))
+        };
+        let ((all, whole), (parts, small)) = (run("all", ""), run("parts", "--micro-batch 3"));
+        for (all, part) in all.iter().zip(&parts) {
+            for value in ["loss", "grad-norm"] {
+                let [left, right] = [all, part].map(|step| step[value].as_f64().unwrap());
+                assert!((left - right).abs() <= 1e-5 * left.abs().max(1.0), "{method}, {value}: {all} and {part}");
+            }
+        }
+        // Where a gradient is zero up to rounding, Adam turns rounding into moves.
+        let gaps = whole.tensors.iter().flat_map(|(name, all)| {
+            all.data.iter().zip(&small.tensors[name].data).map(|(all, part)| (all - part).abs())
+        });
+        let (count, apart) = gaps.fold((0, 0), |(count, apart), gap| (count + 1, apart + usize::from(gap > 1e-5)));
+        assert!(apart * 100 <= count, "{method}: {apart} of {count} weights");
+    }
+}
+
+fn model(bench: &Bench, run: &str) -> StateDict {
+    StateDict::read(bench.path(run).join("model.safetensors")).unwrap()
 }

@@ -24,6 +24,21 @@ impl TokenBatch {
         Self { ids, ends, length }
     }
 
+    /// These texts in parts of `size`, the last one shorter, each cut to its own length.
+    ///
+    /// # Panics
+    ///
+    /// If `size` is 0.
+    pub fn parts(&self, size: usize) -> Vec<Self> {
+        let texts: Vec<&[i32]> = self.ids.chunks(self.length).collect();
+        let part = |(texts, ends): (&[&[i32]], &[usize])| {
+            let length = ends.iter().max().map_or(1, |end| end + 1);
+            let ids = texts.iter().flat_map(|ids| &ids[..length]).copied().collect();
+            Self { ids, ends: ends.to_vec(), length }
+        };
+        texts.chunks(size).zip(self.ends.chunks(size)).map(part).collect()
+    }
+
     /// Number of texts.
     pub fn len(&self) -> usize {
         self.ends.len()
@@ -71,6 +86,14 @@ mod tests {
         assert_eq!(batch.ids(), [8, 1, 9, 0, 8, 1, 2, 9]);
         assert_eq!(batch.ends(), [2, 3]);
         assert_eq!(batch.packed_ids(), [8, 1, 9, 8, 1, 2, 9]);
+    }
+
+    #[test]
+    fn a_part_is_what_its_texts_alone_would_be() {
+        let texts = [vec![8, 1, 9], vec![8, 1, 2, 3, 9], vec![8, 9]];
+        let parts = TokenBatch::new(&texts).parts(2);
+        assert_eq!(parts, [TokenBatch::new(&texts[..2]), TokenBatch::new(&texts[2..])]);
+        assert_eq!(TokenBatch::new(&texts).parts(3), [TokenBatch::new(&texts)]);
     }
 
     #[test]

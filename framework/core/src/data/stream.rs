@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use super::{
     dataset::Samples,
@@ -35,13 +35,12 @@ impl Stream {
     /// Name of the stream of images kept from earlier tasks.
     pub const MEMORY: &'static str = "memory";
 
-    /// Starts decoding the first `steps` batches for a model that reads `size` pixels.
-    pub(crate) fn start(&self, steps: usize, size: usize) -> Loader {
-        let batches =
-            self.order.batches(self.samples.len(), self.batch_size, self.key, Purpose::ReferenceOrder).take(steps);
+    /// Starts decoding the batches of `steps` for a model that reads `size` pixels.
+    pub(crate) fn start(&self, steps: Range<usize>, size: usize) -> Loader {
+        let batches = self.order.batches(self.samples.len(), self.batch_size, self.key, Purpose::ReferenceOrder);
         Loader::start(
             self.samples.clone(),
-            batches,
+            batches.take(steps.end).skip(steps.start),
             Transform { size, augment: self.augment, key: self.key, purpose: Purpose::StreamAugment },
         )
     }

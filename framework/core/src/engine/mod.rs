@@ -1,5 +1,6 @@
 //! The engine: the loop over tasks, the training step, the optimizer, evaluation.
 
+mod checkpoint;
 mod evaluate;
 mod observer;
 mod optimizer;
@@ -9,9 +10,10 @@ mod schedule;
 mod settings;
 mod train;
 
+pub use checkpoint::{Checkpoint, Saving, TaskProgress};
 pub use evaluate::{Evaluator, Predictions, Row};
-pub use observer::{Event, Observer, StepRecord};
-pub use optimizer::AdamW;
+pub use observer::{Event, Observer, StepRecord, StepTiming};
+pub use optimizer::{AdamW, AdamWMoments};
 pub use pretrain::{Pairs, Pretrain, PretrainRecord};
 pub use run::{Outcome, Run, TaskSettingsRule};
 pub use schedule::Schedule;

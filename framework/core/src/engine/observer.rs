@@ -3,10 +3,10 @@ use std::collections::BTreeMap;
 use clf_clip::Weights;
 use serde::Serialize;
 
-use super::evaluate::Row;
+use super::{checkpoint::Checkpoint, evaluate::Row};
 use crate::{error::Error, task::Task};
 
-/// What is recorded of one training step; a line of `metrics.jsonl`.
+/// What is recorded of one training step; a line of `metrics.jsonl`, without the timing.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct StepRecord {
@@ -22,7 +22,18 @@ pub struct StepRecord {
     pub lr: f64,
     /// Euclidean norm of the whole gradient.
     pub grad_norm: f64,
-    /// Images of the task and of the reference set, per second of this step.
+    /// What the clock says.
+    #[serde(skip)]
+    pub timing: StepTiming,
+}
+
+/// How long a step took; a line of `timing.jsonl`, together with task and step. Nothing else of a run depends on the clock.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct StepTiming {
+    /// Seconds of this step.
+    pub seconds: f64,
+    /// Images of the task and of all streams, per second of this step.
     pub images_per_second: f64,
     /// Seconds of this step in which training waited for images.
     pub data_seconds: f64,
@@ -36,8 +47,10 @@ pub enum Event<'a> {
         task_id: usize,
         /// The task.
         task: &'a Task,
-        /// Iterations it will take.
+        /// Iterations it takes.
         steps: usize,
+        /// How many of them were done before, by a run that this one goes on with.
+        done: usize,
     },
     /// The gradients of a step are complete, hooks included.
     Gradients {
@@ -69,6 +82,8 @@ pub enum Event<'a> {
         /// How many.
         images: usize,
     },
+    /// The run can go on from here.
+    Checkpoint(&'a Checkpoint),
     /// The untouched model is scored as if after 0, 1, ... tasks; what a model that never changes would reach.
     Untouched(&'a [Row]),
     /// All test sets are scored.

@@ -29,6 +29,17 @@ struct Moments {
     second: Tensor<1>,
 }
 
+/// What an optimizer has gathered.
+#[derive(Debug, Clone, Default)]
+pub struct AdamWMoments {
+    /// Steps so far.
+    pub steps: i32,
+    /// First moments of the parameters that had a gradient.
+    pub first: Weights,
+    /// Their second moments.
+    pub second: Weights,
+}
+
 impl AdamW {
     /// An optimizer that has seen nothing.
     pub fn new(settings: &TrainSettings) -> Self {
@@ -47,6 +58,25 @@ impl AdamW {
     #[must_use]
     pub fn with_decay_of(self, decays: fn(&str) -> bool) -> Self {
         Self { decays, ..self }
+    }
+
+    /// What it has gathered so far.
+    pub fn moments(&self) -> AdamWMoments {
+        let of = |moment: fn(&Moments) -> &Tensor<1>| {
+            self.moments.iter().map(|(name, moments)| (name.clone(), moment(moments).clone())).collect()
+        };
+        AdamWMoments { steps: self.steps, first: of(|moments| &moments.first), second: of(|moments| &moments.second) }
+    }
+
+    /// The optimizer as it was when it had gathered `moments`.
+    #[must_use]
+    pub fn with_moments(self, moments: &AdamWMoments) -> Self {
+        let AdamWMoments { steps, first, second } = moments;
+        let both = first.iter().zip(second.iter());
+        let moments = both.map(|((name, first), (_, second))| {
+            (name.clone(), Moments { first: first.clone(), second: second.clone() })
+        });
+        Self { steps: *steps, moments: moments.collect(), ..self }
     }
 
     /// The weights after one step with learning rate `lr`; written in place where nobody else holds them.
@@ -112,6 +142,17 @@ mod tests {
         let step = 0.1 * (0.17 / 0.19) / (0.0991_f64 / 0.0199).sqrt();
         let twice = optimizer.step(once.clone(), &weights(|_| -1.0), 0.1);
         assert!((f64::from(first(&twice, "visual.proj")) - (0.85 * 0.95 - step)).abs() < 1e-6);
+    }
+
+    #[test]
+    fn an_optimizer_goes_on_from_its_moments_to_the_last_bit() {
+        let settings = TrainSettings { weight_decay: 0.5, ..TrainSettings::of_pretraining() };
+        let mut optimizer = AdamW::new(&settings);
+        let once = optimizer.step(weights(|_| 1.0), &weights(|_| 3.0), 0.1);
+        let mut other = AdamW::new(&settings).with_moments(&optimizer.moments());
+        let [left, right] = [&mut optimizer, &mut other].map(|it| it.step(once.clone(), &weights(|_| 2.0), 0.1));
+        assert_eq!(first(&left, "visual.proj").to_bits(), first(&right, "visual.proj").to_bits());
+        assert_ne!(first(&left, "visual.proj"), first(&once, "visual.proj"));
     }
 
     #[test]

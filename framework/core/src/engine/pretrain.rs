@@ -133,6 +133,7 @@ impl TrainSettings {
             warmup: 100,
             batch_size: 256,
             reference_batch_size: 1,
+            micro_batch: 0,
             weight_decay: 0.1,
             beta1: 0.9,
             beta2: 0.98,

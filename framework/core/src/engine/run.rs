@@ -4,12 +4,14 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Instant,
 };
 
 use burn::tensor::Device;
 use clf_clip::{Clip, Weights};
 
 use super::{
+    checkpoint::{Checkpoint, Saver, Saving, TaskProgress},
     evaluate::Row,
     observer::{Event, Observer},
     settings::{EvalSettings, TrainSettings},
@@ -37,7 +39,6 @@ pub struct Run<'a> {
     train: TrainSettings,
     task_settings: TaskSettingsRule,
     pub(super) eval: EvalSettings,
-    entry: &'a MethodEntry,
     config: Config,
     /// Who watches.
     pub observers: Vec<&'a mut dyn Observer>,
@@ -45,9 +46,20 @@ pub struct Run<'a> {
     pub stop: Arc<AtomicBool>,
     /// Keeps the states of the method and its hooks in the outcome.
     pub keep_states: bool,
-    /// Puts new objects, with the saved state of the old ones, in place of the method and its hooks after this iteration
-    /// of every task and between tasks. Nothing may change by it.
-    pub rebuild_after: Option<usize>,
+    /// Where to go on, instead of at the beginning.
+    pub from: Option<Checkpoint>,
+    pub(super) saver: Saver,
+}
+
+/// How far a run is.
+pub(super) struct Journey {
+    pub student: Clip,
+    /// Rows of the accuracy matrix so far.
+    pub rows: Vec<Vec<f64>>,
+    /// Whether the student has learned what the next row is about.
+    pub learned: bool,
+    /// The task that an earlier run was at, with the states of the method and its hooks.
+    pub under_way: Option<(TaskProgress, BTreeMap<String, State>)>,
 }
 
 /// What never changes in a run.
@@ -130,12 +142,12 @@ impl<'a> Run<'a> {
             train: config.train()?,
             task_settings: config.task_settings_rule(),
             eval: config.eval()?,
-            entry: method,
             config: config.clone(),
             observers: Vec::new(),
             stop: Arc::default(),
             keep_states: false,
-            rebuild_after: None,
+            from: None,
+            saver: Saver::new(Saving::Off),
         };
         run.check()?;
         Ok(run)
@@ -146,44 +158,107 @@ impl<'a> Run<'a> {
         self.hooks.iter().fold(self.method.capabilities(), |all, hook| all.and(hook.capabilities()))
     }
 
-    /// Learns all tasks in order from `start`, scoring everything before the first and after each.
+    /// Emits [`Event::Checkpoint`] as often as `rule` says.
+    #[must_use]
+    pub fn with_checkpoints(self, rule: Saving) -> Self {
+        Self { saver: Saver::new(rule), ..self }
+    }
+
+    /// Learns all tasks in order from `start`, scoring everything before the first and after each; or what is left of that
+    /// from a checkpoint.
     ///
     /// # Errors
     ///
     /// When data cannot be read, a value is not finite, an observer fails or the user stops the run.
     pub fn execute(mut self, start: Weights) -> Result<Outcome, Error> {
-        let scenario = self.around.scenario;
-        let tasks = scenario.tasks();
-        let names = tasks.iter().map(|task| task.name.clone()).collect();
-        let counts = tasks.iter().map(|task| task.test.len()).collect();
-        let mut matrix = AccuracyMatrix::new(names, counts);
-
-        let untouched = self.evaluate(&self.around.zero_shot.clone(), 0..tasks.len() + 1)?;
-        self.emit(&Event::Untouched(&untouched))?;
-        let mut student = start.load_into(self.around.zero_shot.clone());
-        let Capabilities { joint, fixed, .. } = self.capabilities();
-        for (learned, untouched) in untouched.into_iter().enumerate() {
-            let row = match learned.checked_sub(1).filter(|_| !fixed) {
-                None => untouched,
+        let tasks = self.around.scenario.tasks();
+        let mut at = match self.from.take() {
+            Some(checkpoint) => self.go_on(checkpoint)?,
+            None => self.set_out(start)?,
+        };
+        while at.rows.len() <= tasks.len() {
+            let learned = at.rows.len();
+            let row = if self.capabilities().joint && learned < tasks.len() {
                 // The tasks before the last one have no rows of their own: nothing is learned before all is.
-                Some(_) if joint && learned < tasks.len() => {
-                    Row { learned, predictions: Vec::new(), other: Vec::new() }
-                }
-                Some(_) if joint => {
-                    student = self.train_task(0, &Task::joint(tasks), &student)?.load_into(student);
-                    self.evaluate(&student, learned..learned + 1)?.swap_remove(0)
-                }
-                Some(task_id) => {
-                    student = self.train_task(task_id, &tasks[task_id], &student)?.load_into(student);
-                    self.rebuild_between_tasks(learned)?;
-                    self.evaluate(&student, learned..learned + 1)?.swap_remove(0)
-                }
+                Row { learned, predictions: Vec::new(), other: Vec::new() }
+            } else {
+                self.learn(&mut at)?;
+                self.evaluate(&at.student, learned..learned + 1)?.swap_remove(0)
             };
-            self.emit(&Event::Evaluated(&row))?;
-            matrix.push(row.accuracies(tasks.len()));
+            self.arrive(&mut at, &row)?;
         }
         let states = if self.keep_states { self.save()? } else { BTreeMap::new() };
-        Ok(Outcome { matrix, weights: Weights::of(&student), states })
+        let names = tasks.iter().map(|task| task.name.clone()).collect();
+        let counts = tasks.iter().map(|task| task.test.len()).collect();
+        Ok(Outcome {
+            matrix: AccuracyMatrix::with_rows(names, counts, at.rows),
+            weights: Weights::of(&at.student),
+            states,
+        })
+    }
+
+    /// Scores the untouched model, which is all there is to a method that never changes it.
+    fn set_out(&mut self, start: Weights) -> Result<Journey, Error> {
+        let tasks = self.around.scenario.tasks().len();
+        let untouched = self.evaluate(&self.around.zero_shot.clone(), 0..tasks + 1)?;
+        self.emit(&Event::Untouched(&untouched))?;
+        let student = start.load_into(self.around.zero_shot.clone());
+        let mut at = Journey { student, rows: Vec::new(), learned: false, under_way: None };
+        let rows = if self.capabilities().fixed { tasks + 1 } else { 1 };
+        untouched.iter().take(rows).try_for_each(|row| self.arrive(&mut at, row))?;
+        if at.rows.len() <= tasks {
+            self.save_at(&at, None)?;
+        }
+        Ok(at)
+    }
+
+    /// Takes up a run where a checkpoint left it.
+    fn go_on(&mut self, checkpoint: Checkpoint) -> Result<Journey, Error> {
+        let Checkpoint { rows, learned, student, task, states } = checkpoint;
+        let student = student.load_into(self.around.zero_shot.clone());
+        if task.is_none() {
+            let known = rows.len() - usize::from(!learned);
+            self.load(&states, known)?;
+        }
+        let under_way = task.map(|task| (task, states));
+        Ok(Journey { student, rows, learned, under_way })
+    }
+
+    /// Learns what the next row is about, if that is not done yet.
+    fn learn(&mut self, at: &mut Journey) -> Result<(), Error> {
+        if at.learned {
+            return Ok(());
+        }
+        let tasks = self.around.scenario.tasks();
+        let left = if self.capabilities().joint {
+            self.train_task(0, &Task::joint(tasks), at)?
+        } else {
+            let task_id = at.rows.len() - 1;
+            self.train_task(task_id, &tasks[task_id], at)?
+        };
+        at.student = left.load_into(at.student.clone());
+        at.learned = true;
+        self.save_at(at, None)
+    }
+
+    /// Adds a row to the matrix.
+    fn arrive(&mut self, at: &mut Journey, row: &Row) -> Result<(), Error> {
+        at.rows.push(row.accuracies(self.around.scenario.tasks().len()));
+        at.learned = false;
+        self.emit(&Event::Evaluated(row))
+    }
+
+    /// A checkpoint, unless none are wanted.
+    pub(super) fn save_at(&mut self, at: &Journey, task: Option<TaskProgress>) -> Result<(), Error> {
+        if !self.saver.is_on() {
+            return Ok(());
+        }
+        let started = Instant::now();
+        let (rows, learned, student) = (at.rows.clone(), at.learned, Weights::of(&at.student));
+        let checkpoint = Checkpoint { rows, learned, student, task, states: self.save()? };
+        self.emit(&Event::Checkpoint(&checkpoint))?;
+        self.saver.saved(started);
+        Ok(())
     }
 
     /// The states of the method and of every hook.
@@ -194,7 +269,7 @@ impl<'a> Run<'a> {
     }
 
     /// Gives saved states to the method and the hooks; `learned` tasks, the current one included, are known.
-    fn load(&mut self, states: &BTreeMap<String, State>, learned: usize) -> Result<(), Error> {
+    pub(super) fn load(&mut self, states: &BTreeMap<String, State>, learned: usize) -> Result<(), Error> {
         let past = Past { tasks: &self.around.scenario.tasks()[..learned], device: &self.around.device };
         let none = State::default();
         let state = |name: &str| states.get(name).unwrap_or(&none);
@@ -205,35 +280,9 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// New objects in place of the method and the hooks.
-    fn rebuild(&mut self) -> Result<(), Error> {
-        self.method = self.config.build_method(self.entry)?;
-        self.hooks = self.config.build_hooks()?;
-        Ok(())
-    }
-
-    /// See [`Run::rebuild_after`].
-    pub(super) fn rebuild_if_due(&mut self, start: &Border<'_>, iteration: usize) -> Result<(), Error> {
-        if self.rebuild_after != Some(iteration) {
-            return Ok(());
-        }
-        let states = self.save()?;
-        self.rebuild()?;
-        self.begin_task(start)?;
-        self.begin_hooks(start)?;
-        self.load(
-            &states,
-            if self.capabilities().joint { self.around.scenario.tasks().len() } else { start.task_id + 1 },
-        )
-    }
-
-    fn rebuild_between_tasks(&mut self, learned: usize) -> Result<(), Error> {
-        if self.rebuild_after.is_none() {
-            return Ok(());
-        }
-        let states = self.save()?;
-        self.rebuild()?;
-        self.load(&states, learned)
+    /// Tasks whose data may be touched while `task_id` is learned.
+    pub(super) fn known_tasks(&self, task_id: usize) -> usize {
+        if self.capabilities().joint { self.around.scenario.tasks().len() } else { task_id + 1 }
     }
 
     /// Refuses settings and data with which the run could not end well.
@@ -268,7 +317,11 @@ impl<'a> Run<'a> {
         self.observers.iter_mut().try_for_each(|observer| observer.on_event(event))
     }
 
+    pub(super) fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
     pub(super) fn stop_if_asked(&self, task: usize, step: usize) -> Result<(), Error> {
-        if self.stop.load(Ordering::Relaxed) { Err(Error::Interrupted { task, step }) } else { Ok(()) }
+        if self.is_stopped() { Err(Error::Interrupted { task, step }) } else { Ok(()) }
     }
 }

@@ -2,6 +2,7 @@ use std::{
     cell::OnceCell,
     collections::BTreeMap,
     mem,
+    ops::Range,
     time::{Duration, Instant},
 };
 
@@ -9,9 +10,10 @@ use burn::tensor::{Device, Tensor, TensorData};
 use clf_clip::{Clip, TokenBatch, Weights};
 
 use super::{
-    observer::{Event, StepRecord},
+    checkpoint::TaskProgress,
+    observer::{Event, StepRecord, StepTiming},
     optimizer::AdamW,
-    run::Run,
+    run::{Journey, Run},
     schedule::Schedule,
     settings::TrainSettings,
 };
@@ -19,38 +21,54 @@ use crate::{
     capabilities::Trains,
     data::{Augment, HostBatch, Loader, Stream, Transform},
     error::Error,
+    micro::Micro,
     random::{Key, Purpose},
     step::{self, ImageBatch, LossTerm, Step, StreamBatch},
     task::{Task, tokenise},
 };
 
 impl Run<'_> {
-    /// Trains the student on one task and returns the weights that the task leaves behind.
-    pub(super) fn train_task(&mut self, task_id: usize, task: &Task, student: &Clip) -> Result<Weights, Error> {
+    /// Trains the student on one task, from where it is, and returns the weights that the task leaves behind.
+    pub(super) fn train_task(&mut self, task_id: usize, task: &Task, at: &mut Journey) -> Result<Weights, Error> {
         let settings = self.settings_of(task);
-        let found = Weights::of(student);
+        let (student, under_way) = (at.student.clone(), at.under_way.take());
+        let found = Weights::of(&student);
         let trains = self.capabilities().trains;
-        let border = Border { task_id, task, settings: &settings, student, weights: &found, trains };
-        let own = self.begin_task(&border)?;
+        let border = Border { task_id, task, settings: &settings, student: &student, weights: &found, trains };
+        let fresh = self.begin_task(&border)?;
+        let own = under_way.as_ref().map_or(fresh, |(progress, _)| progress.own.clone());
         let start = found.clone().with(own.clone());
         let border = Border { weights: &start, ..border };
         self.begin_hooks(&border)?;
+        if let Some((_, states)) = &under_way {
+            self.load(states, self.known_tasks(task_id))?;
+        }
         if self.capabilities().closed_form {
-            self.emit(&Event::TaskStarted { task_id, task, steps: 0 })?;
+            self.emit(&Event::TaskStarted { task_id, task, steps: 0, done: 0 })?;
             return self.end_task(&border, 0);
         }
         let steps = self.length(task, &settings) + 1;
-        let mut training = self.start_training(border, &own, steps)?;
-        self.emit(&Event::TaskStarted { task_id, task, steps })?;
-        for iteration in 0..steps {
+        let mut training = self.start_training(border, own, steps, under_way.map(|(progress, _)| progress))?;
+        let done = training.done;
+        self.emit(&Event::TaskStarted { task_id, task, steps, done })?;
+        for iteration in done..steps {
+            if iteration > done && (self.is_stopped() || self.saver.is_due(iteration)) {
+                self.save_within(at, &training, iteration)?;
+            }
             self.stop_if_asked(task_id, iteration)?;
             let record = self.train_step(&mut training, iteration)?;
-            self.rebuild_if_due(&border, iteration)?;
             self.emit(&Event::Step(&record))?;
         }
         let weights = training.weights;
         let model = weights.clone().load_into(student.clone());
         self.end_task(&Border { student: &model, weights: &weights, ..border }, steps)
+    }
+
+    /// A checkpoint after `step` steps of the task that is under way.
+    fn save_within(&mut self, at: &Journey, training: &Training<'_>, step: usize) -> Result<(), Error> {
+        let (own, weights) = (training.own.clone(), training.weights.clone());
+        let progress = TaskProgress { step, own, weights, moments: training.optimizer.moments() };
+        self.save_at(at, Some(progress))
     }
 
     /// One step: the losses of the method and of its hooks, backward, the optimizer, and what hooks do to the weights.
@@ -64,10 +82,15 @@ impl Run<'_> {
         for hook in &mut self.hooks {
             terms.extend(hook.loss(&step)?);
         }
-        drop(step);
         let mut gradients = total_loss(&terms)?.backward();
+        let pending = step.micro.as_ref().map(|micro| micro.pending(&mut gradients));
+        drop(step);
         let own = step::gradients_of(&parameters, &mut gradients);
-        let mut gradients = Weights::gradients_of(&model, &mut gradients).with(own);
+        let mut gradients = Weights::gradients_of(&model, &mut gradients);
+        if let Some(pending) = pending {
+            gradients = pending.through(&model, gradients);
+        }
+        let mut gradients = gradients.with(own);
         // Weights that nobody else holds are stepped in place.
         drop((model, parameters));
         for hook in &mut self.hooks {
@@ -84,23 +107,35 @@ impl Run<'_> {
         training.weights = training.weights.updated(&training.frozen);
 
         let (loss, terms, grad_norm) = read(&terms, &gradients, task_id, iteration)?;
-        let images_per_second = seen as f64 / started.elapsed().as_secs_f64();
-        let data_seconds = training.waited().as_secs_f64();
-        Ok(StepRecord { task: task_id, step: iteration, loss, terms, lr, grad_norm, images_per_second, data_seconds })
+        let (seconds, data_seconds) = (started.elapsed().as_secs_f64(), training.waited().as_secs_f64());
+        let timing = StepTiming { seconds, images_per_second: seen as f64 / seconds, data_seconds };
+        Ok(StepRecord { task: task_id, step: iteration, loss, terms, lr, grad_norm, timing })
     }
 
-    fn start_training<'a>(&self, border: Border<'a>, own: &Weights, steps: usize) -> Result<Training<'a>, Error> {
+    fn start_training<'a>(
+        &self,
+        border: Border<'a>,
+        own: Weights,
+        steps: usize,
+        progress: Option<TaskProgress>,
+    ) -> Result<Training<'a>, Error> {
         let Border { task_id, task, settings, student, weights, trains } = border;
+        let optimizer = AdamW::new(settings);
+        let (done, weights, optimizer) = match progress {
+            None => (0, weights.clone(), optimizer),
+            Some(TaskProgress { step, weights, moments, .. }) => (step, weights, optimizer.with_moments(&moments)),
+        };
         Ok(Training {
             border,
+            done,
             class_texts: TokenBatch::new(&tokenise(&task.train_prompts, &student.config().text)?),
-            batches: self.task_loader(task_id, task, settings, steps),
-            streams: self.open_streams(&border, steps)?,
+            batches: self.task_loader(task_id, task, settings, done..steps),
+            streams: self.open_streams(&border, done..steps)?,
             schedule: Schedule { peak: settings.lr, warmup: settings.warmup, total: steps - 1 },
-            optimizer: AdamW::new(settings),
+            optimizer,
             model: student.clone().for_training(|name| trains.includes(name)),
-            own: own.clone(),
-            weights: weights.clone(),
+            own,
+            weights,
             frozen: border.frozen(),
         })
     }
@@ -113,7 +148,9 @@ impl Run<'_> {
         parameters: &'a Weights,
         iteration: usize,
     ) -> Result<Step<'a>, Error> {
-        let Training { border, class_texts, batches, streams, .. } = training;
+        let Training { border, class_texts, batches, streams, weights, .. } = training;
+        let micro = border.settings.micro_batch;
+        let plain = || weights.clone().load_into(border.student.clone());
         let batch = self.on_device(next(batches, "training images")?, border.settings.augment);
         let streams = streams.iter_mut().map(|stream| self.stream_batch(stream)).collect::<Result<_, _>>()?;
         Ok(Step {
@@ -124,6 +161,7 @@ impl Run<'_> {
             parameters,
             iteration,
             key: Key { sample: iteration as u64, ..self.around.key(border.task_id) },
+            micro: (micro > 0).then(|| Micro::new(micro, plain(), border.trains)),
             image_features: OnceCell::new(),
             text_features: OnceCell::new(),
         })
@@ -173,9 +211,10 @@ impl Run<'_> {
         self.around.scenario.tasks().iter().map(|task| of(task, &self.settings_of(task))).sum()
     }
 
-    fn task_loader(&self, task_id: usize, task: &Task, settings: &TrainSettings, steps: usize) -> Loader {
+    fn task_loader(&self, task_id: usize, task: &Task, settings: &TrainSettings, steps: Range<usize>) -> Loader {
         let key = self.around.key(task_id);
-        let batches = task.order.batches(task.train.len(), settings.batch_size, key, Purpose::TrainOrder).take(steps);
+        let batches = task.order.batches(task.train.len(), settings.batch_size, key, Purpose::TrainOrder);
+        let batches = batches.take(steps.end).skip(steps.start);
         let once = task.augment_once;
         let batches = batches.map(move |(epoch, indices)| (if once { 0 } else { epoch }, indices));
         let size = self.around.zero_shot.config().vision.image_size;
@@ -183,7 +222,7 @@ impl Run<'_> {
     }
 
     /// The streams that the method and its hooks ask for, each name once.
-    fn open_streams(&self, border: &Border<'_>, steps: usize) -> Result<Vec<OpenStream>, Error> {
+    fn open_streams(&self, border: &Border<'_>, steps: Range<usize>) -> Result<Vec<OpenStream>, Error> {
         let context = self.around.context(border);
         let mut wanted = self.method.streams(&context)?;
         for hook in &self.hooks {
@@ -192,7 +231,7 @@ impl Run<'_> {
         let mut open: Vec<OpenStream> = Vec::new();
         for stream in wanted {
             if !stream.samples.is_empty() && open.iter().all(|earlier| earlier.stream.name != stream.name) {
-                let loader = stream.start(steps, self.around.zero_shot.config().vision.image_size);
+                let loader = stream.start(steps.clone(), self.around.zero_shot.config().vision.image_size);
                 open.push(OpenStream { stream, loader });
             }
         }
@@ -231,6 +270,8 @@ impl Border<'_> {
 /// What training of one task goes through, step by step.
 struct Training<'a> {
     border: Border<'a>,
+    /// Steps that were done before this run went on.
+    done: usize,
     class_texts: TokenBatch,
     batches: Loader,
     streams: Vec<OpenStream>,
@@ -331,6 +372,6 @@ fn finite(what: String, value: f64, task: usize, step: usize) -> Result<f64, Err
     if value.is_finite() {
         return Ok(value);
     }
-    let hint = "lower train.lr or raise train.warmup; the last finished task is kept".to_owned();
+    let hint = "lower train.lr or raise train.warmup".to_owned();
     Err(Error::NotFinite { what, value, task, step, hint })
 }

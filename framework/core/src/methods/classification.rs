@@ -102,7 +102,7 @@ impl Classification {
         if texts.is_empty() {
             return classes;
         }
-        Tensor::cat(vec![classes, step.model().encode_texts(&TokenBatch::new(&texts))], 0)
+        Tensor::cat(vec![classes, step.encode_texts(&TokenBatch::new(&texts))], 0)
     }
 }
 

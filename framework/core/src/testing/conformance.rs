@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, num::NonZeroUsize};
 
 use clf_clip::Weights;
 
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     config::{Config, UserLayer, parse_assignment},
-    engine::{Event, Observer, Outcome, Predictions, Row, Run},
+    engine::{Checkpoint, Event, Observer, Outcome, Predictions, Row, Run, Saving},
     error::Error,
     registry::{self, MethodEntry},
     scenario::ScenarioHead,
@@ -32,8 +32,8 @@ every = 3
 [hook.exemplars]
 size = 12
 ";
-/// The iteration after which the method is saved and loaded.
-const INTERRUPTED_AFTER: usize = 7;
+/// Steps after which a run is stopped and gone on with, again and again.
+const INTERRUPTED_AFTER: NonZeroUsize = NonZeroUsize::new(7).unwrap();
 /// Steps at both ends of a task whose losses are compared.
 const ENDS: usize = 4;
 
@@ -60,6 +60,8 @@ struct Recorder<'a> {
     phase: &'a Phase,
     record: Record,
     config: clf_clip::ClipConfig,
+    /// Where the run was stopped.
+    checkpoint: Option<Checkpoint>,
 }
 
 impl Observer for Recorder<'_> {
@@ -76,6 +78,11 @@ impl Observer for Recorder<'_> {
                 self.record.rows.push((*row).clone());
                 // What is learned next.
                 self.phase.learn(row.learned);
+            }
+            Event::Checkpoint(checkpoint) => {
+                let (task, step) = checkpoint.position();
+                self.checkpoint = Some((*checkpoint).clone());
+                return Err(Error::Interrupted { task, step });
             }
             Event::TaskStarted { .. } | Event::Scored { .. } | Event::Untouched(_) => {}
         }
@@ -153,17 +160,25 @@ impl Conformance {
         let world = World::new(variation.procedure, variation.other_end, variation.reversed);
         let model = World::model()?;
         let config = self.config(entry, variation)?;
-        let mut recorder = Recorder { phase: &world.phase, record: Record::default(), config: model.config().clone() };
-        let mut run = Run::new(entry, &world, &config, model.clone())?;
-        if run.capabilities().joint {
+        let phase = &world.phase;
+        let mut recorder =
+            Recorder { phase, record: Record::default(), config: model.config().clone(), checkpoint: None };
+        if config.capabilities(entry)?.joint {
             // All tasks are learned at once, so none is a later one.
-            world.phase.learn(TASKS);
+            phase.learn(TASKS);
         }
-        run.observers = vec![&mut recorder];
-        run.keep_states = true;
-        run.rebuild_after = variation.interrupted.then_some(INTERRUPTED_AFTER);
-        let Outcome { states, .. } = run.execute(Weights::of(&model))?;
-        Ok(Record { states, ..recorder.record })
+        let rule = if variation.interrupted { Saving::Every(INTERRUPTED_AFTER) } else { Saving::Off };
+        loop {
+            let mut run = Run::new(entry, &world, &config, model.clone())?.with_checkpoints(rule);
+            run.from = recorder.checkpoint.take();
+            run.observers = vec![&mut recorder];
+            run.keep_states = true;
+            match run.execute(Weights::of(&model)) {
+                Ok(Outcome { states, .. }) => return Ok(Record { states, ..recorder.record }),
+                Err(Error::Interrupted { .. }) if recorder.checkpoint.is_some() => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     /// Defaults build the method and its hooks, and come back unchanged.

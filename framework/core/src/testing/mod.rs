@@ -15,8 +15,8 @@
 //! - **learning**: every loss is finite, and in the first task the loss falls;
 //! - **scope**: only what it says it trains gets gradients; all other weights stay as they are to the last bit, and so does
 //!   the untouched model, which serves as teacher;
-//! - **state**: saved and loaded in the middle of a task and between tasks, it goes on as if nothing had happened, to the
-//!   last bit;
+//! - **state**: stopped in the middle of every task and between tasks, and gone on with from the checkpoint, it ends as if
+//!   nothing had happened, to the last bit;
 //! - **scores**: predictions depend neither on the batch size nor on the order of the test images;
 //! - **access**: no image of a later task and no test image is read while a task is learned, and a later task that is
 //!   another one changes nothing.

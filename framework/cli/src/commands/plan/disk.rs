@@ -1,11 +1,11 @@
 //! What a run leaves on the disk, from what a short run left.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{collections::BTreeMap, num::NonZeroUsize, path::Path};
 
 /// Bytes of the header of an array.
 const HEADER: u64 = 128;
-/// Checkpoints that are kept, and the one that is being written.
-const CHECKPOINTS: u64 = 2;
+/// Checkpoints that are kept where the user does not say it.
+const KEPT: usize = 2;
 
 /// How much longer a run is than the measured one.
 pub struct Growth<'a> {
@@ -17,17 +17,14 @@ pub struct Growth<'a> {
     pub short_rows: &'a [usize],
 }
 
-/// Bytes of the run folder by file or kind of files.
+/// Bytes of the run folder by file or kind of files, without checkpoints.
 pub fn of_run(files: &BTreeMap<String, u64>, growth: &Growth<'_>) -> BTreeMap<String, u64> {
     let mut kinds = BTreeMap::new();
-    let mut checkpoints: BTreeMap<&str, u64> = BTreeMap::new();
     let mut predictions = 0;
     for (path, bytes) in files {
         match path.split_once('/') {
             Some(("predictions", _)) => predictions += bytes.saturating_sub(HEADER),
-            Some(("checkpoints", rest)) => {
-                *checkpoints.entry(rest.split('/').next().unwrap_or(rest)).or_default() += bytes;
-            }
+            Some(("checkpoints", _)) => {}
             _ if Path::new(path).extension().is_some_and(|ending| ending == "jsonl") => {
                 let (steps, short) = growth.steps;
                 kinds.insert(path.clone(), if short == 0 { *bytes } else { bytes * steps as u64 / short as u64 });
@@ -43,10 +40,15 @@ pub fn of_run(files: &BTreeMap<String, u64>, growth: &Growth<'_>) -> BTreeMap<St
         "predictions".to_owned(),
         growth.rows.len() as u64 * HEADER + images * predictions.div_ceil(scored.max(1)),
     );
-    if let Some(largest) = checkpoints.values().max() {
-        kinds.insert("checkpoints".to_owned(), largest * CHECKPOINTS);
-    }
     kinds
+}
+
+/// Bytes of the checkpoints, of the largest size: those that stay for good, and those that are there while the run goes on, the
+/// one that is being written included.
+pub fn of_checkpoints(files: &BTreeMap<String, u64>, keep: Option<NonZeroUsize>) -> [u64; 2] {
+    let sizes = files.iter().filter(|(path, _)| path.starts_with("checkpoints/")).map(|(_, bytes)| *bytes);
+    let largest = sizes.max().unwrap_or_default();
+    [keep.map_or(0, NonZeroUsize::get), keep.map_or(KEPT, NonZeroUsize::get) + 1].map(|count| count as u64 * largest)
 }
 
 #[cfg(test)]
@@ -60,13 +62,15 @@ mod tests {
             ("metrics.jsonl", 1000),
             ("predictions/00.npy", HEADER + 200),
             ("predictions/01.npy", HEADER + 200),
-            ("checkpoints/step-5/state", 300),
-            ("checkpoints/step-9/state", 500),
+            ("checkpoints/task-000-step-0000009.safetensors", 500),
+            ("checkpoints/task-001-step-0000000.safetensors", 300),
         ];
         let files = files.map(|(path, bytes)| (path.to_owned(), bytes)).into();
         let growth = Growth { steps: (50, 10), rows: &[100, 100, 100], short_rows: &[10, 10] };
         let made = of_run(&files, &growth);
         assert_eq!((made["model.safetensors"], made["metrics.jsonl"]), (7_000_000, 5000));
-        assert_eq!((made["predictions"], made["checkpoints"]), (3 * HEADER + 300 * 20, 1000));
+        assert_eq!((made["predictions"], made.len()), (3 * HEADER + 300 * 20, 3));
+        assert_eq!(of_checkpoints(&files, None), [0, 1500]);
+        assert_eq!(of_checkpoints(&files, NonZeroUsize::new(4)), [2000, 2500]);
     }
 }

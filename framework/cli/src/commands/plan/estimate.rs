@@ -1,5 +1,6 @@
 //! From a few measured steps to a whole run.
 
+use clf_core::engine::Saving;
 use serde::Serialize;
 
 use super::{
@@ -91,26 +92,44 @@ pub fn seconds(plans: &Plans, spans: &Spans, clock: Clock) -> Seconds {
     let first_step = spans.tasks.first().and_then(|task| task.steps.first()).map_or(0.0, clock);
     let first_extra = paces.first().map_or(0.0, |pace| (first_step - pace.warm - pace.extra).max(0.0));
     let learned = || plans.tasks.iter().filter(|task| task.steps > 0);
-    let train: f64 = learned()
-        .enumerate()
-        .map(|(position, task)| {
-            let pace = paces.get(position.min(1)).or(paces.last());
-            let warm = match pace {
-                Some(pace) if plans.first_differs => pace.warm,
-                _ => warm_step(&paces, task.text),
-            };
-            task.steps as f64 * warm + task.new_steps.min(task.steps) as f64 * pace.map_or(0.0, |pace| pace.extra)
-        })
-        .sum();
+    let of_task = |(position, task): (usize, &TaskPlan)| {
+        let pace = paces.get(position.min(1)).or(paces.last());
+        let warm = match pace {
+            Some(pace) if plans.first_differs => pace.warm,
+            _ => warm_step(&paces, task.text),
+        };
+        task.steps as f64 * warm + task.new_steps.min(task.steps) as f64 * pace.map_or(0.0, |pace| pace.extra)
+    };
+    let tasks: Vec<f64> = learned().enumerate().map(of_task).collect();
+    let train = tasks.iter().sum::<f64>();
     let score = scoring(plans, spans, clock);
     Seconds {
         open: clock(&spans.open),
         train: train + if train > 0.0 { first_extra } else { 0.0 },
-        around: around(plans, spans, clock),
+        around: around(plans, spans, clock) + saving(plans, spans, &tasks, clock),
         score: score.total,
         step: plans.tasks.iter().map(|task| warm_step(&paces, task.text)).fold(0.0, f64::max),
         scored_image: score.image,
     }
+}
+
+/// Shortest time between two checkpoints that a run makes of itself, in seconds and in times that one takes.
+const PAUSE: (f64, f64) = (60.0, 100.0);
+
+/// Checkpoints: between tasks, and within them as often as the rule says; `tasks` are the seconds of training of each.
+fn saving(plans: &Plans, spans: &Spans, tasks: &[f64], clock: Clock) -> f64 {
+    let mean_of = |is_within: bool| {
+        mean(spans.saves.iter().filter(|(_, within)| *within == is_within).map(|(span, _)| clock(span)))
+    };
+    let (between, within) = (mean_of(false), mean_of(true));
+    let learned = plans.tasks.iter().filter(|task| task.is_learned).count();
+    let pause = PAUSE.0.max(PAUSE.1 * within);
+    let times: usize = match plans.saving {
+        Saving::Off => return 0.0,
+        Saving::Auto => tasks.iter().map(|seconds| (seconds / pause) as usize).sum(),
+        Saving::Every(steps) => plans.tasks.iter().map(|task| task.steps.saturating_sub(1) / steps).sum(),
+    };
+    between * (learned + 1) as f64 + within * times as f64
 }
 
 /// Begin and end of all tasks; what passes over training images grows with their number.
@@ -154,6 +173,8 @@ fn scoring(plans: &Plans, spans: &Spans, clock: Clock) -> Scoring {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use super::*;
 
     fn span(wall: f64) -> Span {
@@ -185,12 +206,21 @@ mod tests {
             rows: vec![vec![0, 1, 2]; 4],
             new_steps: 3,
             first_differs: false,
+            saving: Saving::Off,
         };
         let first = measured(&[9.0, 1.5, 1.5, 1.0, 1.0]);
         let second = measured(&[2.0, 2.0, 2.0, 2.0, 2.0]);
         let scoring =
             ScoringSpans { batches: vec![(span(5.0), 10), (span(1.0), 10), (span(0.5), 4)], record: span(0.25) };
-        (plans, Spans { open: span(3.0), tasks: vec![first, second], scorings: vec![scoring; 3] })
+        (
+            plans,
+            Spans {
+                open: span(3.0),
+                tasks: vec![first, second],
+                scorings: vec![scoring; 3],
+                saves: vec![(span(0.5), false), (span(2.0), true)],
+            },
+        )
     }
 
     #[test]
@@ -211,6 +241,19 @@ mod tests {
         assert!((made.total() - (54.0 + 3.0 + 4.5 + 37.0)).abs() < 1e-9, "{made:?}");
         let cpu = seconds(&plans, &spans, |span| span.cpu);
         assert!((cpu.total() - 2.0 * made.total()).abs() < 1e-9);
+    }
+
+    #[test]
+    fn checkpoints_are_made_between_tasks_and_as_often_within_them_as_the_rule_says() {
+        let (mut plans, spans) = world();
+        let mut around = |saving| {
+            plans.saving = saving;
+            seconds(&plans, &spans, |span| span.wall).around - 4.5
+        };
+        // Four of half a second between tasks; of ten steps the third, sixth and ninth.
+        assert_eq!(around(Saving::Every(NonZeroUsize::new(3).unwrap())), 4.0 * 0.5 + 9.0 * 2.0);
+        // No task takes as long as a hundred times the two seconds of a checkpoint.
+        assert_eq!(around(Saving::Auto), 2.0);
     }
 
     #[test]

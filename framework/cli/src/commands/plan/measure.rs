@@ -3,12 +3,13 @@
 use std::{
     collections::BTreeMap,
     env, fs,
+    num::NonZeroUsize,
     path::Path,
     process::{Command, Output, Stdio},
     time::Instant,
 };
 
-use clf_core::{Error, Scenario, store::write_atomically, task::Task};
+use clf_core::{Error, Scenario, engine::Saving, store::write_atomically, task::Task};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -18,7 +19,14 @@ use super::{
     watch::{Spans, Watch},
     work::Asked,
 };
-use crate::{arguments::PlanArguments, commands::stop_flag, memory, paths, progress::say};
+use crate::{
+    arguments::{CheckpointArguments, PlanArguments},
+    commands::stop_flag,
+    earlier::Earlier,
+    launch::Place,
+    memory, paths,
+    progress::say,
+};
 
 /// What the child leaves in its folder.
 const RECORD: &str = "measured.json";
@@ -120,8 +128,9 @@ pub fn here(arguments: &PlanArguments, started: Instant, folder: &Path) -> Resul
     let picks = picks(&opened, &plans);
     let (size, new_steps) = size(&opened, &plans, &picks)?;
     let (run, mut watch) = (folder.join(RUN), Watch::since(started));
+    let place = Place { folder: &run, earlier: Earlier::Nothing, checkpoints: checkpoints(arguments, &opened)? };
     let short = Short::new(&*opened.scenario, &picks, size);
-    inputs.run_watched(&opened.plan, &short, &run, stop_flag(), Some(&mut watch))?;
+    inputs.run_watched(&opened.plan, &short, &place, stop_flag(), Some(&mut watch))?;
     let counts = |of: fn(&Task) -> usize| short.tasks().iter().map(of).collect();
     let measured = Measured {
         tests: counts(|task| task.test.len()),
@@ -136,6 +145,15 @@ pub fn here(arguments: &PlanArguments, started: Instant, folder: &Path) -> Resul
     };
     let text = serde_json::to_string(&measured).map_err(|error| Error::Defect(error.to_string()))?;
     write_atomically(&folder.join(RECORD), text.as_bytes())
+}
+
+/// One checkpoint towards the end of a task, so that one is seen, and all that there are stay; none where none are wanted.
+fn checkpoints(arguments: &PlanArguments, opened: &Opened) -> Result<CheckpointArguments, Error> {
+    let late = NonZeroUsize::new(opened.plan.config.train()?.steps.saturating_sub(1)).unwrap_or(NonZeroUsize::MIN);
+    Ok(match arguments.run.checkpoints.checkpoint_every {
+        Saving::Off => arguments.run.checkpoints,
+        _ => CheckpointArguments { checkpoint_every: Saving::Every(late), keep_checkpoints: Some(NonZeroUsize::MAX) },
+    })
 }
 
 /// The tasks that are run; all where they are learned as one.

@@ -15,7 +15,12 @@ mod tasks;
 mod watch;
 mod work;
 
-use std::{collections::BTreeMap, path::Path, path::PathBuf, time::Instant};
+use std::{
+    collections::BTreeMap,
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use clf_core::{Capabilities, Error};
 use serde::Serialize;
@@ -57,6 +62,8 @@ struct Estimate {
     /// Bytes by file or kind of files.
     disk: BTreeMap<String, u64>,
     disk_bytes: u64,
+    /// What checkpoints take beside that while the run goes on.
+    checkpoint_bytes: u64,
     needs: Vec<Need>,
     /// Measured steps and the seconds that they took.
     measured: Option<(usize, f64)>,
@@ -73,7 +80,7 @@ pub fn plan(arguments: &PlanArguments) -> Result<(), Error> {
     let model = parts.model_name().to_owned();
     let (shape, is_there) = parts.shape()?;
     let opened = parts.with(shape);
-    let plans = opened.plans()?;
+    let plans = Plans { saving: run.checkpoints.checkpoint_every, ..opened.plans()? };
     let folder = run.out.clone().unwrap_or_else(|| opened.plan.folder(Path::new(paths::RUNS), &opened.file));
     let mut needs = needs::of_data(&opened, &run.setup.data.folder.open())?;
     needs.insert(0, needs::of_weights(&model, is_there));
@@ -82,7 +89,7 @@ pub fn plan(arguments: &PlanArguments) -> Result<(), Error> {
         estimate.guess(&opened, &device::describe(&device::open(&run.setup.data.device)?))?;
     } else {
         let measured = measure::apart(arguments, &opened, &plans, &estimate.folder)?;
-        estimate.carry_over(&opened, plans, measured);
+        estimate.carry_over(&opened, plans, measured, run.checkpoints.keep_checkpoints);
     }
     if run.json {
         return print_json(&estimate);
@@ -119,6 +126,7 @@ impl Estimate {
             peak_mib: None,
             disk: BTreeMap::new(),
             disk_bytes: 0,
+            checkpoint_bytes: 0,
             needs,
             measured: None,
         })
@@ -149,7 +157,7 @@ impl Estimate {
     }
 
     /// Time, memory and disk from what was measured.
-    fn carry_over(&mut self, opened: &Opened, mut plans: Plans, measured: Measured) {
+    fn carry_over(&mut self, opened: &Opened, mut plans: Plans, measured: Measured, keep: Option<NonZeroUsize>) {
         plans.picks.clone_from(&measured.picks);
         plans.new_steps = measured.new_steps;
         let passes = opened.plan.needs.closed_form || opened.plan.needs.provides_memory;
@@ -169,6 +177,11 @@ impl Estimate {
         // A model that never changes has a row for each task that it does not learn.
         let growth = Growth { steps: (self.steps, measured_steps), rows: &rows, short_rows: &short_rows };
         self.disk = disk::of_run(&measured.files, &growth);
+        let [for_good, meanwhile] = disk::of_checkpoints(&measured.files, keep);
+        if for_good > 0 {
+            self.disk.insert("checkpoints".to_owned(), for_good);
+        }
+        self.checkpoint_bytes = meanwhile - for_good;
         self.disk_bytes = self.disk.values().sum();
         self.device = measured.device;
         self.measured = Some((measured_steps, measured.seconds));

@@ -114,6 +114,7 @@ impl Opened {
             teacher: asked != Asked::Nothing,
             texts: most.map_or(0, |task| task.text.checked_div(length).unwrap_or_default()),
             length,
+            micro: (train.micro_batch > 0).then_some(train.micro_batch),
         })
     }
 

@@ -93,10 +93,16 @@ fn room(plan: &Estimate) -> String {
     let kinds: Vec<String> =
         kinds.into_iter().take(3).map(|(kind, bytes)| format!("{kind} {}", size(*bytes))).collect();
     let free = free_space(paths::nearest(&plan.folder));
-    let more =
-        free.filter(|free| *free < plan.disk_bytes).map(|free| format!(": MORE than the {} that are free", size(free)));
+    let more = free
+        .filter(|free| *free < plan.disk_bytes + plan.checkpoint_bytes)
+        .map(|free| format!(": MORE than the {} that are free", size(free)));
     let (bytes, folder) = (size(plan.disk_bytes), plan.folder.display());
-    lines.push(format!("disk: {bytes} in {folder} ({}){}", kinds.join(", "), more.unwrap_or_default()));
+    let meanwhile = match plan.checkpoint_bytes {
+        0 => String::new(),
+        bytes => format!(", and up to {} of checkpoints while it goes on", size(bytes)),
+    };
+    let more = more.unwrap_or_default();
+    lines.push(format!("disk: {bytes} in {folder} ({}){meanwhile}{more}", kinds.join(", ")));
     lines.join("\n")
 }
 

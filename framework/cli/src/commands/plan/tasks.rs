@@ -3,7 +3,7 @@
 use clf_core::{
     Capabilities, Error, Scenario,
     clip::{TextConfig, TokenBatch},
-    engine::TrainSettings,
+    engine::{Saving, TrainSettings},
     task::{Prompt, Task, tokenise},
 };
 use serde::Serialize;
@@ -60,6 +60,8 @@ pub struct Plans {
     pub new_steps: usize,
     /// Whether the first task has other steps than the rest: no images of earlier tasks come along.
     pub first_differs: bool,
+    /// When the run is saved.
+    pub saving: Saving,
 }
 
 /// Settings that decide about sizes.

@@ -47,6 +47,8 @@ pub struct Spans {
     pub tasks: Vec<TaskSpans>,
     /// The scorings, that of the untouched model first.
     pub scorings: Vec<ScoringSpans>,
+    /// Checkpoints, and whether they were made within a task.
+    pub saves: Vec<(Span, bool)>,
 }
 
 /// Watches a run.
@@ -86,7 +88,7 @@ impl Observer for Watch {
             return Ok(());
         }
         let span = self.lap();
-        let Spans { open, tasks, scorings } = &mut self.spans;
+        let Spans { open, tasks, scorings, saves } = &mut self.spans;
         match event {
             Event::TaskStarted { .. } => tasks.push(TaskSpans { begin: span, ..TaskSpans::default() }),
             Event::Step(_) => tasks.last_mut().into_iter().for_each(|task| task.steps.push(span)),
@@ -101,6 +103,7 @@ impl Observer for Watch {
             Event::Scored { images } => {
                 scorings.last_mut().into_iter().for_each(|scoring| scoring.batches.push((span, *images)));
             }
+            Event::Checkpoint(checkpoint) => saves.push((span, checkpoint.task.is_some())),
             Event::Untouched(_) | Event::Evaluated(_) => {
                 scorings.last_mut().into_iter().for_each(|scoring| scoring.record += span);
             }

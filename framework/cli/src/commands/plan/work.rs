@@ -46,11 +46,15 @@ pub struct Batch {
     pub texts: usize,
     /// Tokens of the longest of them, to which all are padded.
     pub length: usize,
+    /// Images or texts that go through a tower at once.
+    pub micro: Option<usize>,
 }
 
 /// The work of a step in GFLOP.
 pub fn step_gflop(config: &ClipConfig, batch: &Batch, trains: Trains) -> f64 {
-    let times = |trained| if trained { FORWARD_AND_BACKWARD } else { 1.0 };
+    // In parts, what is trained goes forward twice.
+    let twice = f64::from(u8::from(batch.micro.is_some()));
+    let times = |trained| if trained { FORWARD_AND_BACKWARD + twice } else { 1.0 };
     let image = times(matches!(trains, Trains::Both | Trains::Image));
     let text = times(matches!(trains, Trains::Both | Trains::Text));
     let teacher = if batch.teacher { batch.more_images } else { 0 };
@@ -109,8 +113,9 @@ pub fn recorded_peak_mib(config: &ClipConfig, batch: &Batch, needs: Capabilities
     let weights = 4.0 * (2 * all + (3 + hooks) * trained) as f64;
     let VisionConfig { image_size, patch_size, width, layers, .. } = config.vision;
     let kept = |layers: usize, tokens: usize, width: usize| 4.0 * (layers * tokens * width) as f64 * KEPT_A_BLOCK;
-    let images = (batch.images + batch.more_images) as f64 * kept(layers, (image_size / patch_size).pow(2) + 1, width);
-    let texts = batch.texts as f64 * kept(config.text.layers, batch.length, config.text.width);
+    let at_once = |count: usize| count.min(batch.micro.unwrap_or(count)) as f64;
+    let images = at_once(batch.images + batch.more_images) * kept(layers, (image_size / patch_size).pow(2) + 1, width);
+    let texts = at_once(batch.texts) * kept(config.text.layers, batch.length, config.text.width);
     PROGRAM_MIB + (weights + images + texts) / 1024.0 / 1024.0
 }
 
@@ -132,7 +137,7 @@ mod tests {
     #[test]
     fn a_step_of_zscl_is_the_sum_of_its_parts() {
         // 64 images, 64 reference images, 100 texts of 77 tokens; the teacher sees the reference images.
-        let batch = Batch { images: 64, more_images: 64, teacher: true, texts: 100, length: 77 };
+        let batch = Batch { images: 64, more_images: 64, teacher: true, texts: 100, length: 77, micro: None };
         let model = ClipConfig::vit_b_16();
         let gflop = step_gflop(&model, &batch, Trains::Both);
         assert!((gflop - (6730.0 + 6730.0 + 2248.0 + 1788.0)).abs() < 40.0, "{gflop}");

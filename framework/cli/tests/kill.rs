@@ -1,0 +1,132 @@
+//! Runs that are killed (`kill -9`) at random moments, twenty times each: the same command always goes on, and the run ends
+//! with the very bytes of one that was left alone.
+//!
+//! ```text
+//! cargo test --release -p clf --test kill -- --nocapture
+//! ```
+//!
+//! prints where every kill came. `CLF_KILL_SEED` draws other moments.
+
+#![cfg(unix)]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails where something is not as it should be, and says what it saw"
+)]
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use clf_core::random::{Key, Purpose};
+use rand::Rng;
+
+/// Kills of each run.
+const KILLS: usize = 20;
+/// A small part of the mini world, saved so often that many kills come while a checkpoint is written.
+const SMALL: &str = "--limit-per-class 12 --limit-test 24 --set train.steps=16 --checkpoint-every 2";
+/// What does not depend on how often a run was killed.
+const SAME: [&str; 6] =
+    ["metrics.jsonl", "matrix.csv", "matrix.npy", "matrix-task-agnostic.npy", "zero-shot.npy", "model.safetensors"];
+
+fn command(method: &str, folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_clf"));
+    command.args(["run", "--method", method, "--scenario", "mtil-mini", "--out"]).arg(folder);
+    command.args(SMALL.split(' ')).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// What the files in `folder` say about what a run was doing.
+fn doing(folder: &Path) -> &'static str {
+    let partial = |path: PathBuf| path.extension().is_some_and(|ending| ending == "partial");
+    let files = |folder: &Path| -> Vec<PathBuf> {
+        fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+    };
+    if files(&folder.join("checkpoints")).into_iter().any(partial) {
+        return "writing a checkpoint";
+    }
+    let rows = fs::read_to_string(folder.join("matrix.csv")).map_or(0, |text| text.lines().count());
+    let lines = fs::read_to_string(folder.join("metrics.jsonl")).map_or(0, |text| text.lines().count());
+    match (rows, lines) {
+        (0, _) => "before the first row",
+        // 17 steps a task, and a row with the header more than tasks.
+        (rows, lines) if lines >= 17 * (rows - 1) => "between steps and scores",
+        _ => "in a task",
+    }
+}
+
+/// Waits for the end, at most until `moment`.
+fn ends_within(child: &mut Child, moment: Duration) -> bool {
+    let started = Instant::now();
+    while started.elapsed() < moment {
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success(), "a run failed by itself: {status}");
+            return true;
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+    false
+}
+
+/// Starts and kills a run `KILLS` times, and lets it end then; how often it was killed doing what.
+fn kill_and_go_on(method: &str, folder: &Path, start: Duration, rest: Duration) -> BTreeMap<&'static str, usize> {
+    let seed = std::env::var("CLF_KILL_SEED").map_or(0, |seed| seed.parse().unwrap());
+    let mut rng = Key { seed, ..Key::default() }.stream(Purpose::Method);
+    let mut seen = BTreeMap::new();
+    for kill in 0..KILLS {
+        // All lives together are about three quarters of the whole, so that most runs are killed to the end.
+        let life = rest.mul_f64(rng.random_range(0.0..1.5) / KILLS as f64);
+        let mut child = command(method, folder).spawn().unwrap();
+        if ends_within(&mut child, start + life) {
+            println!("{method}: over after {kill} kills");
+            return seen;
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        *seen.entry(doing(folder)).or_default() += 1;
+    }
+    assert!(command(method, folder).status().unwrap().success());
+    seen
+}
+
+fn check(method: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let [whole, killed] = ["whole", "killed"].map(|name| folder.path().join(name));
+    let time = || {
+        let started = Instant::now();
+        assert!(command(method, &whole).status().unwrap().success());
+        started.elapsed()
+    };
+    let all = time();
+    // A finished run is opened and not repeated.
+    let start = time();
+    let seen = kill_and_go_on(method, &killed, start, all.saturating_sub(start));
+    let kills = seen.values().sum::<usize>();
+    println!("{method}: {kills} kills: {seen:?}");
+    assert!(kills >= KILLS / 2, "{method} was over after {kills} kills");
+    let predictions = (0..=7).map(|row| format!("predictions/{row:02}.npy"));
+    for file in SAME.iter().map(ToString::to_string).chain(predictions) {
+        let [left, right] = [&whole, &killed].map(|run| fs::read(run.join(&file)).unwrap());
+        assert!(left == right, "{method}: {file} differs");
+    }
+}
+
+#[test]
+fn zscl_ends_the_same_however_often_it_is_killed() {
+    check("zscl");
+}
+
+#[test]
+fn icarl_ends_the_same_however_often_it_is_killed() {
+    check("icarl");
+}
+
+#[test]
+fn wise_ft_ends_the_same_however_often_it_is_killed() {
+    check("wise-ft");
+}
