@@ -87,7 +87,7 @@ fn timed(name: &'static str, check: impl FnOnce() -> Verdict) -> Check {
 fn part(part: &device::Part) -> Check {
     timed(part.name, || match &part.found {
         Ok(found) => Verdict::ok(found),
-        Err(reason) => Verdict::skipped(reason),
+        Err(reason) => Verdict::warning(reason, "see device"),
     })
 }
 

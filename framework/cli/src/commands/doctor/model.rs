@@ -13,7 +13,7 @@ use clf_fetch::size;
 use serde::Deserialize;
 
 use super::{
-    super::model::{Inspected, inspect},
+    super::model::{Inspected, inspect_whole},
     Patient, Verdict,
 };
 use crate::{
@@ -184,7 +184,7 @@ fn there(data_root: &Path) -> String {
 /// The weights called `name`: checksum, tensors, activation, logits.
 fn examine(patient: &Patient, name: &str) -> Result<Verdict, Error> {
     let root = &patient.data.path;
-    let Inspected { path, bytes, parameters, activation, checksum } = inspect(name, root)?;
+    let Inspected { path, bytes, parameters, activation, checksum } = inspect_whole(name, root)?;
     let read = model::read(name, None, root)?;
     let words = match activation {
         Some(Activation::QuickGelu) => "QuickGELU",

@@ -14,7 +14,7 @@ use crate::{
     model, model_files, paths,
 };
 
-pub use verify::{Inspected, inspect_whole as inspect};
+pub use verify::{Inspected, inspect_whole};
 
 /// `clf model`.
 pub fn model(command: &ModelCommand) -> Result<(), Error> {

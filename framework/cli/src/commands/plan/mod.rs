@@ -22,7 +22,7 @@ use std::{
     time::Instant,
 };
 
-use clf_core::{Capabilities, Error};
+use clf_core::Error;
 use serde::Serialize;
 
 use super::{print, print_json};
@@ -82,7 +82,7 @@ pub fn plan(arguments: &PlanArguments) -> Result<(), Error> {
     let opened = parts.with(shape);
     let plans = Plans { saving: run.checkpoints.checkpoint_every, ..opened.plans()? };
     let folder = run.out.clone().unwrap_or_else(|| opened.plan.folder(Path::new(paths::RUNS), &opened.file));
-    let mut needs = needs::of_data(&opened, &run.setup.data.folder.open())?;
+    let mut needs = needs::of_data(&opened, &run.setup.data.folder.open());
     needs.insert(0, needs::of_weights(&model, is_there));
     let mut estimate = Estimate::by_arithmetic(&opened, plans.clone(), model, folder, needs)?;
     if arguments.dry {
@@ -149,9 +149,10 @@ impl Estimate {
             self.seconds = Some(seconds);
         }
         let hooks = opened.plan.config.hooks()?.len();
-        let needs = Capabilities { trains: opened.plan.needs.trains, ..opened.plan.needs };
-        self.peak_mib = Some(work::recorded_peak_mib(&opened.model, &self.batch, needs, hooks));
-        self.disk = [("model.safetensors".to_owned(), 4 * self.parameters as u64)].into();
+        self.peak_mib = Some(work::recorded_peak_mib(&opened.model, &self.batch, opened.plan.needs, hooks));
+        if !opened.plan.needs.fixed {
+            self.disk.insert("model.safetensors".to_owned(), 4 * self.parameters as u64);
+        }
         self.disk_bytes = self.disk.values().sum();
         Ok(())
     }
@@ -171,10 +172,15 @@ impl Estimate {
         self.seconds = Some(wall);
         let measured_steps = measured.spans.tasks.iter().map(|task| task.steps.len()).sum();
         self.peak_mib = measured.peak_mib.map(|peak| peak + grown_mib(opened, &plans, &measured));
-        let short_rows: Vec<usize> =
+        let mut short_rows: Vec<usize> =
             measured.spans.scorings.iter().map(|row| row.batches.iter().map(|(_, images)| images).sum()).collect();
-        let rows: Vec<usize> = plans.rows.iter().map(|row| row.iter().map(|id| plans.tasks[*id].test).sum()).collect();
-        // A model that never changes has a row for each task that it does not learn.
+        let mut rows: Vec<usize> =
+            plans.rows.iter().map(|row| row.iter().map(|id| plans.tasks[*id].test).sum()).collect();
+        if opened.plan.needs.fixed {
+            // A model that never changes is scored once, and its row is recorded after every task.
+            rows = rows.repeat(plans.tasks.len() + 1);
+            short_rows = short_rows.repeat(measured.picks.len() + 1);
+        }
         let growth = Growth { steps: (self.steps, measured_steps), rows: &rows, short_rows: &short_rows };
         self.disk = disk::of_run(&measured.files, &growth);
         let [for_good, meanwhile] = disk::of_checkpoints(&measured.files, keep);

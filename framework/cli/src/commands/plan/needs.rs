@@ -1,6 +1,6 @@
 //! The data and weights that a run needs: there, or what is to be fetched.
 
-use clf_core::{Error, data::DataFolder, registry};
+use clf_core::data::DataFolder;
 use clf_datasets::Descriptor;
 use clf_fetch::size;
 use serde::Serialize;
@@ -39,29 +39,26 @@ impl Need {
 }
 
 /// The datasets of a run, each once.
-pub fn of_data(opened: &Opened, data: &DataFolder) -> Result<Vec<Need>, Error> {
+pub fn of_data(opened: &Opened, data: &DataFolder) -> Vec<Need> {
     let mut locators: Vec<&str> = opened.file.locators(opened.plan.needs).collect();
     locators.sort_unstable();
     locators.dedup();
     locators.into_iter().map(|locator| of_dataset(locator, data)).collect()
 }
 
-fn of_dataset(locator: &str, data: &DataFolder) -> Result<Need, Error> {
+fn of_dataset(locator: &str, data: &DataFolder) -> Need {
     let need = |state, download, advice| Need { name: locator.to_owned(), state, download, advice };
     let Ok(set) = Descriptor::named(locator) else {
         // What has a colon or comes from a plugin was opened, or the plan would have ended.
-        let state = if locator.starts_with("mini:") { "built in" } else { "present" };
-        return registry::find::<registry::ReaderEntry>(locator.split(':').next().unwrap_or_default())
-            .map(|_| need(state, None, None))
-            .or_else(|_| Ok(need(state, None, None)));
+        return need(if locator.starts_with("mini:") { "built in" } else { "present" }, None, None);
     };
     let Condition { state, bytes, .. } = condition(&set, data);
-    Ok(match state {
+    match state {
         "absent" => need(state, bytes, Some(format!("clf data fetch {locator}"))),
         "damaged" => need(state, bytes, Some(format!("clf data verify {locator}"))),
         "partial" if !data.partial => need(state, None, Some("accept it with --partial-data".to_owned())),
         _ => need(state, None, None),
-    })
+    }
 }
 
 /// The weights called `name`.
