@@ -19,6 +19,7 @@ use npyz::WriterBuilder;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
+    capabilities::Capabilities,
     config::Config,
     engine::{Event, Observer, Row},
     error::Error,
@@ -58,6 +59,9 @@ pub struct Environment {
     pub reference_images: Option<usize>,
     /// Reference texts found.
     pub reference_texts: Option<usize>,
+    /// What the method and its hooks need and train; nothing in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<Capabilities>,
     /// The tasks, in order.
     #[serde(default)]
     pub tasks: Vec<TaskRecord>,
