@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{
     capabilities::Capabilities,
     config::Config,
+    cost::{Cost, CostMeter},
     engine::{Event, Observer, Row},
     error::Error,
     metrics::{AccuracyMatrix, Metrics},
@@ -89,6 +90,9 @@ pub struct RunResult {
     pub tasks: Vec<String>,
     /// Test images of each task.
     pub test_images: Vec<usize>,
+    /// What the run cost; nothing in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
     /// Metrics by name.
     pub metrics: BTreeMap<String, f64>,
     /// The figures under the other protocol, where the scenario has one.
@@ -115,6 +119,7 @@ pub struct RunStore {
     other: AccuracyMatrix,
     model: ClipConfig,
     result: RunResult,
+    meter: CostMeter,
     started: Instant,
 }
 
@@ -209,9 +214,11 @@ impl RunStore {
                 seconds: 0.0,
                 tasks,
                 test_images: counts,
+                cost: None,
                 metrics: BTreeMap::new(),
                 other: None,
             },
+            meter: CostMeter::start(model, environment.device != "cpu"),
             started: Instant::now(),
         })
     }
@@ -223,6 +230,7 @@ impl RunStore {
         let predictions = self.folder.join(format!("predictions/{:02}.npy", row.learned));
         write_atomically(&predictions, &predictions_npy(row)?)?;
         self.result.finished = row.learned == self.matrix.tasks().len();
+        self.result.cost = Some(self.meter.cost());
         self.result.seconds = self.started.elapsed().as_secs_f64();
         self.result.metrics = figures(&self.matrix, &self.result.procedure);
         self.other_row(row)?;
@@ -255,6 +263,7 @@ impl RunStore {
 
 impl Observer for RunStore {
     fn on_event(&mut self, event: &Event<'_>) -> Result<(), Error> {
+        self.meter.on_event(event);
         match event {
             Event::Step(record) => {
                 let line = serde_json::to_string(record).map_err(|error| Error::Defect(error.to_string()))?;

@@ -59,7 +59,8 @@ fn row((name, fact): &Thing, methods: &[MethodRuns]) -> FairnessRow {
     let applying: Vec<&Vec<&str>> = keys.iter().filter(|keys| !keys.is_empty()).collect();
     let usual = most_frequent(&applying);
     let cell = |(facts, keys): (&Vec<Fact>, &Vec<&str>)| {
-        let text = facts.iter().map(|fact| fact.text.as_str()).collect::<Vec<_>>().join(" / ");
+        let text = facts.iter().map(|fact| fact.text.as_str()).collect::<Vec<_>>();
+        let text = text.join(if *name == "seeds" { ", " } else { " / " });
         // Seeds are meant to differ within a method; whatever else does is a difference even if all methods have it.
         let mixed = keys.len() > 1 && *name != "seeds";
         FairnessCell { text, differs: mixed || (!keys.is_empty() && Some(&keys) != usual) }
@@ -109,7 +110,7 @@ impl Fairness {
     pub fn table(&self, format: Format) -> Option<String> {
         let rows: Vec<Vec<String>> =
             self.rows.iter().filter(|row| row.differs).flat_map(|row| self.values(row)).collect();
-        let header = ["fairness", "differs", "value", "methods"].map(String::from).to_vec();
+        let header = ["fairness", MARK, "value", "methods"].map(String::from).to_vec();
         (!rows.is_empty()).then(|| Grid { header, rows }.render_left(format))
     }
 
