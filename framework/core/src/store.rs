@@ -35,7 +35,9 @@ use self::{
     lines::Lines,
 };
 use crate::{
+    capabilities::Capabilities,
     config::Config,
+    cost::{Cost, CostMeter},
     engine::{Checkpoint, Event, Observer, Row, StepTiming},
     error::Error,
     metrics::{AccuracyMatrix, Metrics},
@@ -77,6 +79,9 @@ pub struct Environment {
     pub reference_images: Option<usize>,
     /// Reference texts found.
     pub reference_texts: Option<usize>,
+    /// What the method and its hooks need and train; nothing in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<Capabilities>,
     /// The tasks, in order.
     #[serde(default)]
     pub tasks: Vec<TaskRecord>,
@@ -104,6 +109,9 @@ pub struct RunResult {
     pub tasks: Vec<String>,
     /// Test images of each task.
     pub test_images: Vec<usize>,
+    /// What the run cost; nothing in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
     /// Metrics by name.
     pub metrics: BTreeMap<String, f64>,
     /// The figures under the other protocol, where the scenario has one.
@@ -131,6 +139,7 @@ pub struct RunStore {
     other: AccuracyMatrix,
     model: ClipConfig,
     result: RunResult,
+    meter: CostMeter,
     started: Instant,
     /// Seconds of the run before it was stopped.
     before: f64,
@@ -147,6 +156,7 @@ struct Record {
     /// Bits of the accuracies under the other protocol.
     other: Vec<Vec<u64>>,
     seconds: f64,
+    cost: Cost,
 }
 
 /// How the `config.toml` of every run begins; a folder without it is not ours to change.
@@ -258,11 +268,12 @@ impl RunStore {
             seconds: 0.0,
             tasks,
             test_images: counts,
+            cost: None,
             metrics: BTreeMap::new(),
             other: None,
         };
         write_json(&folder.join("result.json"), &result)?;
-        Self::open(folder, result, model, keep, lock)
+        Self::open(folder, result, model, environment, keep, lock)
     }
 
     /// Goes on with the run in `folder`, from its newest checkpoint.
@@ -280,7 +291,7 @@ impl RunStore {
         let found = Checkpoints::of(folder, keep).newest::<Record>(device)?;
         let mut result: RunResult = read_json(&folder.join("result.json"), "a run result")?;
         (result.finished, result.seconds, result.metrics, result.other) = (false, 0.0, BTreeMap::new(), None);
-        let mut store = Self::open(folder, result, model, keep, lock)?;
+        let mut store = Self::open(folder, result, model, &read_environment(folder)?, keep, lock)?;
         let Some(Found { checkpoint, record, damaged }) = found else {
             store.rewind(0, 0)?;
             return Ok(Resumed { store, checkpoint: None, damaged: Vec::new() });
@@ -288,6 +299,7 @@ impl RunStore {
         checkpoint.rows.iter().for_each(|row| store.matrix.push(row.clone()));
         record.other.iter().for_each(|row| store.other.push(row.iter().copied().map(f64::from_bits).collect()));
         store.before = record.seconds;
+        store.meter = store.meter.after(Some(record.cost));
         store.rewind(record.steps, record.timing)?;
         Ok(Resumed { store, checkpoint: Some(checkpoint), damaged })
     }
@@ -296,6 +308,7 @@ impl RunStore {
         folder: &Path,
         result: RunResult,
         model: &ClipConfig,
+        environment: &Environment,
         keep: Option<NonZeroUsize>,
         lock: File,
     ) -> Result<Self, Error> {
@@ -309,6 +322,7 @@ impl RunStore {
             matrix,
             model: model.clone(),
             result,
+            meter: CostMeter::start(model, environment.device != "cpu"),
             started: Instant::now(),
             before: 0.0,
             _lock: lock,
@@ -334,6 +348,7 @@ impl RunStore {
             timing: self.timing.length(),
             other: self.other.rows().iter().map(|row| row.iter().map(|value| value.to_bits()).collect()).collect(),
             seconds: self.seconds(),
+            cost: self.meter.cost(),
         };
         self.checkpoints.save(checkpoint, &record)
     }
@@ -376,6 +391,7 @@ impl RunStore {
 
 impl Observer for RunStore {
     fn on_event(&mut self, event: &Event<'_>) -> Result<(), Error> {
+        self.meter.on_event(event);
         match event {
             Event::Step(record) => {
                 self.steps.add(record)?;

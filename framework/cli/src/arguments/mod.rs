@@ -1,6 +1,7 @@
 //! The flags of all commands.
 
 mod checkpoints;
+mod comparing;
 mod datasets;
 mod models;
 mod others;
@@ -15,6 +16,7 @@ use clf_scenarios::Limits;
 use crate::paths;
 
 pub use checkpoints::CheckpointArguments;
+pub use comparing::ComparisonArguments;
 pub use datasets::{
     DataCommand, DataListArguments, FetchArguments, ImportArguments, PrepareArguments, VerifyArguments, WhereArguments,
 };

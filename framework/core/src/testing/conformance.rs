@@ -84,7 +84,7 @@ impl Observer for Recorder<'_> {
                 self.checkpoint = Some((*checkpoint).clone());
                 return Err(Error::Interrupted { task, step });
             }
-            Event::TaskStarted { .. } | Event::Scored { .. } | Event::Untouched(_) => {}
+            Event::TaskStarted { .. } | Event::Scored { .. } | Event::Untouched(_) | Event::Kept { .. } => {}
         }
         Ok(())
     }
