@@ -14,6 +14,7 @@ use clf_core::{
     registry::{self, MethodEntry},
     store::{Environment, Identity, RunStore, TaskRecord},
 };
+use clf_logs::{Position, TensorBoard};
 use clf_scenarios::ScenarioFile;
 use sha2::{Digest, Sha256};
 
@@ -23,6 +24,7 @@ use crate::{
     model::{self, Loaded},
     paths,
     progress::Progress,
+    rerun::Rerun,
 };
 
 /// Reads a scenario, with the reference data that the user chose.
@@ -43,6 +45,8 @@ pub struct Plan {
     pub seed: u64,
     /// Arithmetic of its matrix products.
     pub precision: Precision,
+    /// How to make the run again.
+    pub rerun: Rerun,
 }
 
 impl Plan {
@@ -57,7 +61,8 @@ impl Plan {
             return Err(Error::config("--start", reason));
         }
         let (seed, precision) = (config.seed()?, config.precision()?);
-        Ok(Self { entry, config, needs, seed, precision })
+        let rerun = Rerun::new(entry.name, file, setup, seed);
+        Ok(Self { entry, config, needs, seed, precision, rerun })
     }
 
     /// The run folder in `root`.
@@ -94,16 +99,18 @@ impl Inputs {
 
     /// Executes a run and records it in `folder`, in place of a run that is there.
     pub fn run(&self, plan: &Plan, scenario: &dyn Scenario, folder: &Path, stop: Arc<AtomicBool>) -> Result<(), Error> {
-        let (mut store, mut progress);
+        let (mut store, mut board, mut progress);
         let mut run = self.engine(plan, scenario)?;
         let environment = self.environment(plan, scenario);
         let identity = Identity { method: plan.entry.name, model: &self.loaded.name, seed: plan.seed };
         let model = self.loaded.clip.config();
         store = RunStore::create(folder, &identity, scenario, &plan.config, &environment, model)?;
+        plan.rerun.write(folder)?;
+        board = tensorboard(folder, scenario)?;
         logging::copy_to(&folder.join("log.txt"))?;
         tracing::info!("run folder {}", folder.display());
         progress = Progress::new(scenario.tasks().len());
-        run.observers = vec![&mut store, &mut progress];
+        run.observers = vec![&mut store, &mut board, &mut progress];
         run.stop = stop;
         let start = self.start.as_ref().map_or(&self.loaded.clip, |start| &start.clip);
         run.execute(Weights::of(start)).map(drop)
@@ -133,6 +140,12 @@ impl Inputs {
     fn engine<'a>(&self, plan: &Plan, scenario: &'a dyn Scenario) -> Result<Run<'a>, Error> {
         Run::new(plan.entry, scenario, &plan.config, self.loaded.clip.clone())
     }
+}
+
+/// The files that TensorBoard shows, of a run from its start.
+fn tensorboard(folder: &Path, scenario: &dyn Scenario) -> Result<TensorBoard, Error> {
+    let (names, counts) = scenario.tasks().iter().map(|task| (task.name.clone(), task.test.len())).unzip();
+    TensorBoard::create(&folder.join(paths::TENSORBOARD), scenario.procedure(), names, counts, Position::default())
 }
 
 impl Start {

@@ -117,7 +117,7 @@ pub struct RunStore {
 /// How the `config.toml` of every run begins; a folder without it is not ours to change.
 const HEADER: &str = "# method ";
 /// Files of a run that a new run in the same folder replaces.
-const FILES: [&str; 12] = [
+const FILES: [&str; 15] = [
     "result.json",
     "matrix.csv",
     "matrix.npy",
@@ -129,6 +129,9 @@ const FILES: [&str; 12] = [
     "model.safetensors",
     "environment.json",
     "predictions",
+    "tensorboard",
+    "command.json",
+    "scenario.toml",
     "config.toml",
 ];
 
