@@ -85,6 +85,12 @@ fn a_run_that_goes_on_replaces_what_was_written_behind_it_and_repeats_nothing() 
         assert_eq!(read["train/loss"], serde_json::json!([[1, 4.0], [2, 3.0], [3, 2.0]]));
         assert_eq!(read["accuracy/a"], serde_json::json!([[0, 100.0], [2, 75.0]]));
     }
+    // Stopped before its first step, it keeps the row that is done.
+    drop(board(folder.path(), Position { steps: 0, rows: vec![vec![100.0; 2]] }));
+    if let Some(read) = read("a_run_that_goes_on_replaces_what_was_written_behind_it", folder.path()) {
+        assert_eq!(read["accuracy/a"], serde_json::json!([[0, 100.0]]));
+        assert!(read.get("train/loss").is_none(), "{read}");
+    }
     // A run from the start leaves nothing of the earlier one.
     drop(board(folder.path(), Position::default()));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);

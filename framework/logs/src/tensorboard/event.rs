@@ -148,7 +148,7 @@ mod tests {
         assert_eq!(read_events(&bytes), [start.clone(), event()]);
         for length in [1, 9, 30] {
             let cut = &bytes[..bytes.len() - length];
-            assert_eq!(read_events(cut), [start.clone()]);
+            assert_eq!(read_events(cut), std::slice::from_ref(&start));
         }
         let last = bytes.len() - 6;
         bytes[last] ^= 1;

@@ -69,7 +69,10 @@ impl TensorBoard {
         counts: Vec<usize>,
         from: Position,
     ) -> Result<Self, Error> {
-        let (file, scored) = begin(folder, from.steps).map_err(|error| Error::io("write", folder, error))?;
+        let (file, scored) = begin(folder, &from).map_err(|error| Error::io("write", folder, error))?;
+        let rows = from.rows.iter().filter(|row| is_scored(row)).count();
+        // A row that stands here but does not count was written just before the run stopped, and comes again.
+        let ends_with_row = scored.contains(&from.steps) && scored.len() == rows;
         Ok(Self {
             file: Some(file),
             matrix: AccuracyMatrix::with_rows(tasks, counts, from.rows),
@@ -77,7 +80,7 @@ impl TensorBoard {
             other: Protocol::of(procedure).1,
             steps: from.steps,
             scored,
-            is_new: false,
+            is_new: from.steps > 0 && !ends_with_row,
         })
     }
 
@@ -105,7 +108,7 @@ impl TensorBoard {
 
     /// Adds the next row of the accuracy matrix, and the same row under the other protocol if there is one.
     pub(crate) fn row(&mut self, row: Vec<f64>, other: &[f64]) {
-        let is_scored = row.iter().any(|accuracy| accuracy.is_finite());
+        let is_scored = is_scored(&row);
         // Something was learned, in no step; the next row needs a place of its own.
         if is_scored && !self.is_new && !self.matrix.rows().is_empty() {
             self.steps += 1;
@@ -144,15 +147,20 @@ impl TensorBoard {
     }
 }
 
-/// A new event file at `steps`, and where accuracies stand up to there.
-fn begin(folder: &Path, steps: u64) -> io::Result<(EventFile, BTreeSet<u64>)> {
+/// Whether anything is scored after a task; nothing is before the last one of joint training.
+fn is_scored(row: &[f64]) -> bool {
+    row.iter().any(|accuracy| accuracy.is_finite())
+}
+
+/// A new event file at a position, and where accuracies stand up to there.
+fn begin(folder: &Path, from: &Position) -> io::Result<(EventFile, BTreeSet<u64>)> {
     let earlier = event_files(folder)?;
-    if steps == 0 {
+    if *from == Position::default() {
         earlier.iter().try_for_each(fs::remove_file)?;
         return Ok((EventFile::create(folder, 0)?, BTreeSet::new()));
     }
-    let scored = steps_with(&earlier, ACCURACY)?.range(..=steps).copied().collect();
-    Ok((EventFile::create(folder, steps + 1)?, scored))
+    let scored = steps_with(&earlier, ACCURACY)?.range(..=from.steps).copied().collect();
+    Ok((EventFile::create(folder, from.steps + 1)?, scored))
 }
 
 impl Observer for TensorBoard {

@@ -30,13 +30,14 @@ fn together(why: &Why) -> String {
         };
         return format!("The {common} common steps agree to the last bit, but {what}{}.", listed(&causes, "; "));
     }
-    if left != right {
+    if left != right || common < left {
         let longer = if left > right { "A" } else { "B" };
-        let rest = "which is longer or has come further";
-        return format!(
-            "Identical for all {common} common steps; after them only {longer} goes on, {rest}{}.",
-            listed(&causes, "; ")
-        );
+        let rest = if common < left.min(right) {
+            "then their tasks have other numbers of steps".to_owned()
+        } else {
+            format!("after them only {longer} goes on, which is longer or has come further")
+        };
+        return format!("Identical for all {common} common steps; {rest}{}.", listed(&causes, "; "));
     }
     let what = if common == 0 {
         "nothing was trained, and every accuracy agrees".to_owned()
@@ -135,4 +136,79 @@ fn listed(causes: &[String], before: &str) -> String {
 /// Whether accuracies differ before anything was learned.
 fn is_untouched(why: &Why) -> bool {
     why.results.iter().any(|change| change.key.starts_with(FIRST) && change.key.ends_with(UNTOUCHED))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::why::{Field, Place, Side};
+
+    /// Two runs of ten steps that part at `parting`, in `fields`.
+    fn why(parting: Option<(usize, usize, usize)>, fields: &[&str]) -> Why {
+        let side = || Side { folder: PathBuf::new(), title: String::new(), learned: 1, tasks: 1 };
+        let field = |name: &&str| Field { name: (*name).to_owned(), left: Some(1.0), right: Some(2.0) };
+        let parting = parting.map(|(task, step, before)| Parting {
+            at: Place { task, step, before },
+            fields: fields.iter().map(field).collect(),
+        });
+        Why {
+            left: side(),
+            right: side(),
+            configuration: Vec::new(),
+            data: Vec::new(),
+            weights: Vec::new(),
+            environment: Vec::new(),
+            results: Vec::new(),
+            curves: Curves { left: 10, right: 10, common: 10, parting, beyond: None, gaps: Vec::new() },
+            files: Vec::new(),
+            verdict: String::new(),
+        }
+    }
+
+    fn change(key: &str) -> Vec<Change> {
+        vec![Change { key: key.to_owned(), left: None, right: None, left_origin: None, right_origin: None }]
+    }
+
+    #[track_caller]
+    fn says(why: &Why, parts: &[&str]) {
+        let verdict = verdict(why);
+        assert!(parts.iter().all(|part| verdict.contains(part)), "no {parts:?} in {verdict:?}");
+    }
+
+    #[test]
+    fn without_a_parting_only_length_or_scores_can_differ() {
+        says(&why(None, &[]), &["The runs are identical: 10 steps"]);
+        let mut other = why(None, &[]);
+        other.curves.right = 12;
+        says(&other, &["Identical for all 10 common steps", "only B goes on"]);
+        other.curves.common = 6;
+        says(&other, &["all 6 common steps", "other numbers of steps"]);
+        let mut other = why(None, &[]);
+        other.results = change("first accuracy, on a after b");
+        says(&other, &["common steps agree", "end of a task"]);
+        other.results = change("first accuracy, on a after zero-shot");
+        says(&other, &["already the untouched model"]);
+    }
+
+    #[test]
+    fn at_the_first_step_the_cause_was_there_before() {
+        let mut first = why(Some((0, 0, 0)), &["loss", "grad-norm"]);
+        says(&first, &["before any update", "nothing that is recorded differs"]);
+        first.environment = change("device");
+        says(&first, &["configuration, data and weights are the same: another device"]);
+        first.data = change("tasks.0.train-images");
+        says(&first, &["What differs: data (tasks.0.train-images), environment (device)."]);
+        says(&why(Some((0, 0, 0)), &["grad-norm"]), &["the losses agree and the gradients do not"]);
+    }
+
+    #[test]
+    fn later_the_place_and_the_numbers_tell_more() {
+        says(&why(Some((1, 0, 5)), &["loss"]), &["Identical for 5 steps", "task 1, step 0, the first of a task"]);
+        says(&why(Some((0, 5, 5)), &["loss", "lr"]), &["the learning rate differs"]);
+        let mut threads = why(Some((0, 5, 5)), &["grad-norm"]);
+        threads.environment = change("threads");
+        says(&threads, &["in the gradient alone", "number of threads"]);
+    }
 }

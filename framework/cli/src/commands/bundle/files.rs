@@ -71,8 +71,8 @@ impl Bundle {
         let arguments = rerun.arguments(&named, device, model.as_deref(), start.as_deref());
         let subject = Subject { rerun: &rerun, environment: &environment, scenario: &scenario, arguments: &arguments };
         bundle.describe(&subject, &environment)?;
-        bundle.remark(folder);
         bundle.entries.sort_by(|a, b| a.name.cmp(&b.name));
+        bundle.remark(folder);
         Ok(bundle)
     }
 

@@ -83,22 +83,23 @@ impl Subject<'_> {
             ),
         });
         let own = [&rerun.reference_images, &rerun.reference_texts].into_iter().flatten().map(String::as_str);
-        let mut datasets: Vec<&str> = scenario.datasets().into_iter().chain(own).collect();
+        let datasets = scenario.datasets().into_iter().filter_map(|locator| dataset_need(locator, "scenario/"));
+        let mut datasets: Vec<String> = datasets.chain(own.filter_map(|locator| dataset_need(locator, ""))).collect();
         datasets.sort_unstable();
         datasets.dedup();
-        needs.extend(datasets.into_iter().filter_map(dataset_need));
+        needs.extend(datasets);
         needs
     }
 }
 
-/// How to get a dataset; nothing for one that is built in.
-fn dataset_need(locator: &str) -> Option<String> {
+/// How to get a dataset, whose relative path starts at `base`; nothing for one that is built in.
+fn dataset_need(locator: &str, base: &str) -> Option<String> {
     match locator.split_once(':') {
         Some(("mini", _)) => None,
         Some((_, path)) if path.starts_with('/') => {
             Some(format!("`{locator}`: a path of the machine that made the run; change it in the scenario or config"))
         }
-        Some((_, path)) => Some(format!("`{locator}`: own data, looked for in scenario/{path}")),
+        Some((_, path)) => Some(format!("`{locator}`: own data, looked for in {base}{path}")),
         None => Some(format!("the dataset {locator}: `clf data fetch {locator}`")),
     }
 }
