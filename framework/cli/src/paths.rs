@@ -49,6 +49,9 @@ pub fn models(data_root: &Path) -> PathBuf {
     data_root.join("models")
 }
 
+/// The folder of TensorBoard's files in a run folder.
+pub const TENSORBOARD: &str = "tensorboard";
+
 /// Where run folders go unless the user says otherwise.
 pub const RUNS: &str = "runs";
 

@@ -9,6 +9,7 @@ mod cli {
     mod cuda;
     mod data;
     mod errors;
+    mod exchange;
     mod fetch;
     mod fetch_real;
     mod listings;

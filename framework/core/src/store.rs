@@ -164,7 +164,7 @@ const HEADER: &str = "# method ";
 /// Held by the program that works in a folder.
 const LOCK: &str = ".lock";
 /// Files of a run that a new run in the same folder replaces; the one that marks the folder as ours comes last.
-const FILES: [&str; 14] = [
+const FILES: [&str; 17] = [
     "result.json",
     "metrics.jsonl",
     "timing.jsonl",
@@ -178,6 +178,9 @@ const FILES: [&str; 14] = [
     "model.safetensors",
     "environment.json",
     "predictions",
+    "tensorboard",
+    "command.json",
+    "scenario.toml",
     "config.toml",
 ];
 

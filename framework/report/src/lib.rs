@@ -7,9 +7,11 @@ mod grid;
 mod record;
 mod settings;
 mod tables;
+mod why;
 
 pub use comparison::{Comparison, FinishedRun, MethodRuns, Spread};
 pub use fairness::{Fairness, FairnessCell, FairnessRow};
 pub use grid::Format;
 pub use settings::{Difference, Settings};
 pub use tables::{matrix_table, metrics_table, other_line, row_table, splits_line, sweep_table, tasks_table};
+pub use why::{Change, Curves, Field, FileState, Gap, Parting, Place, SharedFile, Side, Why};

@@ -91,7 +91,7 @@ impl Settings {
 }
 
 /// Adds all values below `value` with their paths; a list of plain values is one value.
-fn collect(path: &str, value: &Value, leaves: &mut Vec<(String, Value)>) {
+pub(crate) fn collect(path: &str, value: &Value, leaves: &mut Vec<(String, Value)>) {
     let join = |key: &str| if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
     match value {
         Value::Table(table) => table.iter().for_each(|(key, value)| collect(&join(key), value, leaves)),

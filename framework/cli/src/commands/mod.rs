@@ -1,8 +1,10 @@
 //! One file a command.
 
+mod bundle;
 mod compare;
 pub mod data;
 mod eval;
+mod export;
 mod list;
 mod metrics;
 mod model;
@@ -10,6 +12,7 @@ mod new;
 mod pretrain;
 mod run;
 mod show;
+mod why;
 
 use std::{
     io::{self, Write},
@@ -21,8 +24,10 @@ use std::{
 
 use clf_core::Error;
 
+pub use bundle::bundle;
 pub use compare::compare;
 pub use eval::eval;
+pub use export::export;
 pub use list::list;
 pub use metrics::metrics;
 pub use model::model;
@@ -30,6 +35,7 @@ pub use new::new;
 pub use pretrain::pretrain;
 pub use run::run;
 pub use show::show;
+pub use why::why;
 
 /// Prints a result on stdout; a reader that went away is not an error.
 fn print(text: &str) -> Result<(), Error> {
