@@ -1,6 +1,6 @@
 //! What a run costs: parameters, time and memory.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use clf_clip::{ClipConfig, Weights};
 use serde::{Deserialize, Serialize};
@@ -60,6 +60,8 @@ pub struct Cost {
     pub peak_memory_bytes: Option<u64>,
     /// Whether earlier runs of the same process may have had that peak, because it could not be reset.
     pub peak_memory_of_process: bool,
+    /// Wall time that went into checkpoints.
+    pub checkpoint_seconds: f64,
     /// Training steps.
     pub steps: u64,
     /// Images of the tasks and of other streams that training steps went through, per second of the steps: the harmonic
@@ -80,6 +82,7 @@ impl Cost {
         self.gpu_seconds = either(self.gpu_seconds, later.gpu_seconds, |a, b| a + b);
         self.peak_memory_bytes = either(self.peak_memory_bytes, later.peak_memory_bytes, u64::max);
         self.peak_memory_of_process |= later.peak_memory_of_process;
+        self.checkpoint_seconds += later.checkpoint_seconds;
         let seconds_an_image = |cost: &Self| cost.images_per_second.map(|rate| cost.steps as f64 / rate);
         let seconds = either(seconds_an_image(self), seconds_an_image(later), |a, b| a + b);
         self.steps += later.steps;
@@ -140,6 +143,11 @@ impl CostMeter {
         let mut cost = self.earlier.clone();
         cost.add(&now);
         cost
+    }
+
+    /// Adds the time that a checkpoint took.
+    pub fn saved(&mut self, time: Duration) {
+        self.cost.checkpoint_seconds += time.as_secs_f64();
     }
 
     /// Sees what happens in the run.

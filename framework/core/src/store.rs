@@ -400,7 +400,11 @@ impl Observer for RunStore {
                 self.steps.add(record)?;
                 self.timing.add(&Timed { task: record.task, step: record.step, timing: record.timing })
             }
-            Event::Checkpoint(checkpoint) => self.checkpoint(checkpoint),
+            Event::Checkpoint { checkpoint, begun } => {
+                self.checkpoint(checkpoint)?;
+                self.meter.saved(begun.elapsed());
+                Ok(())
+            }
             Event::TaskFinished { weights, .. } => self.weights(weights),
             Event::Untouched(rows) => {
                 let tasks = self.matrix.tasks().len();

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Instant};
 
 use clf_clip::Weights;
 use serde::Serialize;
@@ -83,7 +83,12 @@ pub enum Event<'a> {
         images: usize,
     },
     /// The run can go on from here.
-    Checkpoint(&'a Checkpoint),
+    Checkpoint {
+        /// Everything that it needs for that.
+        checkpoint: &'a Checkpoint,
+        /// When work on it was begun.
+        begun: Instant,
+    },
     /// All tasks are learned.
     Kept {
         /// Which parameters of the model the run trained.

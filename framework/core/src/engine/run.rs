@@ -257,11 +257,11 @@ impl<'a> Run<'a> {
         if !self.saver.is_on() {
             return Ok(());
         }
-        let started = Instant::now();
+        let begun = Instant::now();
         let (rows, learned, student) = (at.rows.clone(), at.learned, Weights::of(&at.student));
         let checkpoint = Checkpoint { rows, learned, student, task, states: self.save()? };
-        self.emit(&Event::Checkpoint(&checkpoint))?;
-        self.saver.saved(started);
+        self.emit(&Event::Checkpoint { checkpoint: &checkpoint, begun })?;
+        self.saver.saved(begun);
         Ok(())
     }
 

@@ -180,7 +180,7 @@ impl Observer for TensorBoard {
                 self.row(row.accuracies(tasks), &other);
             }
             // A run that goes on from here writes nothing twice, so what was before must be there.
-            Event::Checkpoint(_) => self.guard(EventFile::flush),
+            Event::Checkpoint { .. } => self.guard(EventFile::flush),
             _ => {}
         }
         Ok(())
