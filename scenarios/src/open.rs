@@ -80,6 +80,7 @@ impl Location {
 /// A scenario that was read but whose data is not open yet.
 pub struct ScenarioFile {
     head: ScenarioHead,
+    text: String,
     description: Description,
     base: PathBuf,
     limits: Limits,
@@ -116,7 +117,7 @@ impl ScenarioFile {
             Procedure::ClassIncremental(_) => "class-incremental",
         };
         let head = ScenarioHead { name: id, procedure: procedure.to_owned(), settings, ..ScenarioHead::default() };
-        Ok(Self { head, description, base, limits: Limits::default() }.with_reference(None, None))
+        Ok(Self { head, text, description, base, limits: Limits::default() }.with_reference(None, None))
     }
 
     /// Replaces reference images or texts; relative paths start at the working folder.
@@ -147,6 +148,28 @@ impl ScenarioFile {
     /// The model that the scenario is meant for.
     pub fn model(&self) -> Option<&str> {
         self.description.model.as_deref()
+    }
+
+    /// Its name, without what limits add to it.
+    pub fn id(&self) -> &str {
+        let name = &self.head.name;
+        name.strip_suffix(&self.limits.suffix()).unwrap_or(name)
+    }
+
+    /// The TOML that was read.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Where relative paths in it start.
+    pub fn base(&self) -> &Path {
+        &self.base
+    }
+
+    /// All datasets that it names.
+    pub fn datasets(&self) -> Vec<&str> {
+        let all = Capabilities { reference_images: true, reference_texts: true, ..Capabilities::default() };
+        self.locators(all).collect()
     }
 
     /// What is known without the data.

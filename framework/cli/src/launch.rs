@@ -14,6 +14,7 @@ use clf_core::{
     registry::{self, MethodEntry},
     store::{Environment, Identity, Resumed, RunStore, TaskRecord},
 };
+use clf_logs::{Position, TensorBoard, read_steps};
 use clf_report::Settings;
 use clf_scenarios::ScenarioFile;
 use sha2::{Digest, Sha256};
@@ -26,6 +27,7 @@ use crate::{
     model::{self, Loaded},
     paths,
     progress::{self, Progress},
+    rerun::Rerun,
 };
 
 /// Reads a scenario, with the reference data that the user chose.
@@ -46,6 +48,8 @@ pub struct Plan {
     pub seed: u64,
     /// Arithmetic of its matrix products.
     pub precision: Precision,
+    /// How to make the run again.
+    pub rerun: Rerun,
 }
 
 impl Plan {
@@ -60,7 +64,8 @@ impl Plan {
             return Err(Error::config("--start", reason));
         }
         let (seed, precision) = (config.seed()?, config.precision()?);
-        Ok(Self { entry, config, needs, seed, precision })
+        let rerun = Rerun::new(entry.name, file, setup, seed);
+        Ok(Self { entry, config, needs, seed, precision, rerun })
     }
 
     /// The run folder in `root`.
@@ -78,6 +83,20 @@ pub struct Place<'a> {
     pub earlier: Earlier,
     /// Checkpoints.
     pub checkpoints: CheckpointArguments,
+}
+
+/// The files that TensorBoard shows, of a run from its start or from a checkpoint.
+fn tensorboard(folder: &Path, scenario: &dyn Scenario, from: Option<&Checkpoint>) -> Result<TensorBoard, Error> {
+    let from = match from {
+        None => Position::default(),
+        // A task that is learned without any steps counts as one.
+        Some(checkpoint) => Position {
+            steps: (read_steps(folder)?.len()).max(checkpoint.rows.len().saturating_sub(1)) as u64,
+            rows: checkpoint.rows.clone(),
+        },
+    };
+    let (names, counts) = scenario.tasks().iter().map(|task| (task.name.clone(), task.test.len())).unzip();
+    TensorBoard::create(&folder.join(paths::TENSORBOARD), scenario.procedure(), names, counts, from)
 }
 
 /// The weights of runs, on their device.
@@ -158,13 +177,15 @@ impl Inputs {
         stop: Arc<AtomicBool>,
         watch: Option<&mut dyn Observer>,
     ) -> Result<(), Error> {
-        let (mut store, mut progress);
+        let (mut store, mut board, mut progress);
         let CheckpointArguments { checkpoint_every, .. } = place.checkpoints;
         let mut run = self.engine(plan, scenario)?.with_checkpoints(checkpoint_every);
         (store, run.from) = self.open_store(plan, scenario, place)?;
+        plan.rerun.write(place.folder)?;
+        board = tensorboard(place.folder, scenario, run.from.as_ref())?;
         tracing::info!("run folder {}", place.folder.display());
         progress = Progress::new(scenario.tasks().len());
-        run.observers = vec![&mut store, &mut progress];
+        run.observers = vec![&mut store, &mut board, &mut progress];
         if let Some(watch) = watch {
             run.observers.push(watch);
         }
@@ -217,6 +238,7 @@ impl Inputs {
             reference: reference.map(|reference| reference.name.clone()),
             reference_images: reference.and_then(|reference| Some(reference.images.as_ref()?.len())),
             reference_texts: reference.map(|reference| reference.texts.len()),
+            needs: Some(plan.needs),
             tasks: scenario.tasks().iter().map(|task| TaskRecord::new(task, rule)).collect(),
         }
     }

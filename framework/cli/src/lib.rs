@@ -17,6 +17,7 @@ mod model_files;
 mod paths;
 mod plugins;
 mod progress;
+mod rerun;
 
 use std::process::ExitCode;
 
@@ -54,6 +55,9 @@ pub fn main() -> ExitCode {
         },
         Command::Model(model) => commands::model(&model),
         Command::Metrics(metrics) => commands::metrics(&metrics),
+        Command::Why(why) => commands::why(&why),
+        Command::Bundle(bundle) => commands::bundle(&bundle),
+        Command::Export(export) => commands::export(&export),
         Command::New(new) => commands::new(&new),
     };
     device::exit_code(work)

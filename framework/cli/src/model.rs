@@ -151,7 +151,8 @@ fn unusable(path: &Path, reason: &str) -> Error {
     Error::UnusableModel { path: path.to_owned(), reason: reason.to_owned() }
 }
 
-fn display_name(name: &str) -> String {
+/// The name of a model in tables: a name, or that of its file.
+pub fn display_name(name: &str) -> String {
     let stem = || Path::new(name).file_stem().map(|stem| stem.to_string_lossy());
     // A name has no ending: `ViT-B-16.5` would be one of its own.
     let short = is_file(name).then(stem).flatten().unwrap_or(Cow::Borrowed(name));

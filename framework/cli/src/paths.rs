@@ -56,6 +56,9 @@ pub fn nearest(folder: &Path) -> &Path {
     if found.as_os_str().is_empty() { Path::new(".") } else { found }
 }
 
+/// The folder of TensorBoard's files in a run folder.
+pub const TENSORBOARD: &str = "tensorboard";
+
 /// Where run folders go unless the user says otherwise.
 pub const RUNS: &str = "runs";
 

@@ -126,7 +126,7 @@ impl Observer for Progress {
                     meter.finish("done");
                 }
             }
-            Event::Gradients { .. } | Event::Untouched(_) | Event::Checkpoint(_) => {}
+            Event::Gradients { .. } | Event::Untouched(_) | Event::Checkpoint { .. } | Event::Kept { .. } => {}
         }
         Ok(())
     }

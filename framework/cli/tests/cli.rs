@@ -5,11 +5,13 @@
 mod cli {
     pub mod bench;
     mod compare;
+    mod compare_output;
     #[cfg(all(feature = "cuda", target_os = "linux"))]
     mod cuda;
     mod data;
     mod doctor;
     mod errors;
+    mod exchange;
     mod fetch;
     mod fetch_real;
     mod listings;

@@ -5,6 +5,7 @@
 
 pub mod capabilities;
 pub mod config;
+pub mod cost;
 pub mod data;
 pub mod engine;
 mod error;
@@ -17,6 +18,7 @@ pub mod methods;
 pub mod metrics;
 mod micro;
 pub mod passes;
+mod process;
 pub mod random;
 pub mod registry;
 mod scenario;

@@ -35,7 +35,9 @@ use self::{
     lines::Lines,
 };
 use crate::{
+    capabilities::Capabilities,
     config::Config,
+    cost::{Cost, CostMeter},
     engine::{Checkpoint, Event, Observer, Row, StepTiming},
     error::Error,
     metrics::{AccuracyMatrix, Metrics},
@@ -77,6 +79,9 @@ pub struct Environment {
     pub reference_images: Option<usize>,
     /// Reference texts found.
     pub reference_texts: Option<usize>,
+    /// What the method and its hooks need and train; nothing in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<Capabilities>,
     /// The tasks, in order.
     #[serde(default)]
     pub tasks: Vec<TaskRecord>,
@@ -104,6 +109,9 @@ pub struct RunResult {
     pub tasks: Vec<String>,
     /// Test images of each task.
     pub test_images: Vec<usize>,
+    /// What the run cost; nothing in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
     /// Metrics by name.
     pub metrics: BTreeMap<String, f64>,
     /// The figures under the other protocol, where the scenario has one.
@@ -131,6 +139,7 @@ pub struct RunStore {
     other: AccuracyMatrix,
     model: ClipConfig,
     result: RunResult,
+    meter: CostMeter,
     started: Instant,
     /// Seconds of the run before it was stopped.
     before: f64,
@@ -147,6 +156,7 @@ struct Record {
     /// Bits of the accuracies under the other protocol.
     other: Vec<Vec<u64>>,
     seconds: f64,
+    cost: Cost,
 }
 
 /// How the `config.toml` of every run begins; a folder without it is not ours to change.
@@ -154,7 +164,7 @@ const HEADER: &str = "# method ";
 /// Held by the program that works in a folder.
 const LOCK: &str = ".lock";
 /// Files of a run that a new run in the same folder replaces; the one that marks the folder as ours comes last.
-const FILES: [&str; 14] = [
+const FILES: [&str; 17] = [
     "result.json",
     "metrics.jsonl",
     "timing.jsonl",
@@ -168,6 +178,9 @@ const FILES: [&str; 14] = [
     "model.safetensors",
     "environment.json",
     "predictions",
+    "tensorboard",
+    "command.json",
+    "scenario.toml",
     "config.toml",
 ];
 
@@ -258,11 +271,12 @@ impl RunStore {
             seconds: 0.0,
             tasks,
             test_images: counts,
+            cost: None,
             metrics: BTreeMap::new(),
             other: None,
         };
         write_json(&folder.join("result.json"), &result)?;
-        Self::open(folder, result, model, keep, lock)
+        Self::open(folder, result, model, environment, keep, lock)
     }
 
     /// Goes on with the run in `folder`, from its newest checkpoint.
@@ -280,7 +294,7 @@ impl RunStore {
         let found = Checkpoints::of(folder, keep).newest::<Record>(device)?;
         let mut result: RunResult = read_json(&folder.join("result.json"), "a run result")?;
         (result.finished, result.seconds, result.metrics, result.other) = (false, 0.0, BTreeMap::new(), None);
-        let mut store = Self::open(folder, result, model, keep, lock)?;
+        let mut store = Self::open(folder, result, model, &read_environment(folder)?, keep, lock)?;
         let Some(Found { checkpoint, record, damaged }) = found else {
             store.rewind(0, 0)?;
             return Ok(Resumed { store, checkpoint: None, damaged: Vec::new() });
@@ -288,6 +302,7 @@ impl RunStore {
         checkpoint.rows.iter().for_each(|row| store.matrix.push(row.clone()));
         record.other.iter().for_each(|row| store.other.push(row.iter().copied().map(f64::from_bits).collect()));
         store.before = record.seconds;
+        store.meter = store.meter.after(Some(record.cost));
         store.rewind(record.steps, record.timing)?;
         Ok(Resumed { store, checkpoint: Some(checkpoint), damaged })
     }
@@ -296,6 +311,7 @@ impl RunStore {
         folder: &Path,
         result: RunResult,
         model: &ClipConfig,
+        environment: &Environment,
         keep: Option<NonZeroUsize>,
         lock: File,
     ) -> Result<Self, Error> {
@@ -309,6 +325,7 @@ impl RunStore {
             matrix,
             model: model.clone(),
             result,
+            meter: CostMeter::start(model, environment.device != "cpu"),
             started: Instant::now(),
             before: 0.0,
             _lock: lock,
@@ -334,6 +351,7 @@ impl RunStore {
             timing: self.timing.length(),
             other: self.other.rows().iter().map(|row| row.iter().map(|value| value.to_bits()).collect()).collect(),
             seconds: self.seconds(),
+            cost: self.meter.cost(),
         };
         self.checkpoints.save(checkpoint, &record)
     }
@@ -346,6 +364,7 @@ impl RunStore {
         write_atomically(&predictions, &predictions_npy(row)?)?;
         self.result.finished = row.learned == self.matrix.tasks().len();
         self.result.seconds = self.seconds();
+        self.result.cost = Some(self.meter.cost());
         self.result.metrics = figures(&self.matrix, &self.result.procedure);
         self.other_row(row)?;
         write_json(&self.folder.join("result.json"), &self.result)?;
@@ -376,12 +395,17 @@ impl RunStore {
 
 impl Observer for RunStore {
     fn on_event(&mut self, event: &Event<'_>) -> Result<(), Error> {
+        self.meter.on_event(event);
         match event {
             Event::Step(record) => {
                 self.steps.add(record)?;
                 self.timing.add(&Timed { task: record.task, step: record.step, timing: record.timing })
             }
-            Event::Checkpoint(checkpoint) => self.checkpoint(checkpoint),
+            Event::Checkpoint { checkpoint, begun } => {
+                self.checkpoint(checkpoint)?;
+                self.meter.saved(begun.elapsed());
+                Ok(())
+            }
             Event::TaskFinished { weights, .. } => self.weights(weights),
             Event::Untouched(rows) => {
                 let tasks = self.matrix.tasks().len();

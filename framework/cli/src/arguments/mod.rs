@@ -2,7 +2,9 @@
 
 mod checkpoints;
 mod checkups;
+mod comparing;
 mod datasets;
+mod exchange;
 mod models;
 mod others;
 mod runs;
@@ -17,9 +19,11 @@ use crate::paths;
 
 pub use checkpoints::CheckpointArguments;
 pub use checkups::{DoctorArguments, PlanArguments};
+pub use comparing::{ComparisonArguments, OutputFormat};
 pub use datasets::{
     DataCommand, DataListArguments, FetchArguments, ImportArguments, PrepareArguments, VerifyArguments, WhereArguments,
 };
+pub use exchange::{BundleArguments, ExportArguments, ExportFormat, WhyArguments};
 pub use models::{ConvertArguments, ModelCommand, StoreArguments};
 pub use others::{
     Kind, ListArguments, MetricsArguments, NewArguments, NewKind, PretrainArguments, ShowArguments, Shown,
@@ -67,6 +71,12 @@ pub enum Command {
     Model(ModelCommand),
     /// Prints the figures of a run folder or of a matrix in a .npy file.
     Metrics(MetricsArguments),
+    /// Says what sets two runs apart, and where they part.
+    Why(WhyArguments),
+    /// Packs a run into one archive that another person can run again.
+    Bundle(BundleArguments),
+    /// Writes the steps of a run for other programs.
+    Export(ExportArguments),
     /// Writes a crate with a method of your own, ready to run.
     New(NewArguments),
 }

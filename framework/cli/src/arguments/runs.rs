@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 use clap::Args;
 use clf_core::{clip::Precision, config::UserLayer};
 
-use super::{CheckpointArguments, DataArguments, LimitArguments, ModelArguments};
+use super::{CheckpointArguments, ComparisonArguments, DataArguments, LimitArguments, ModelArguments};
 use crate::paths;
 
 /// What runs are made with, whichever the method, scenario and seed.
@@ -145,12 +145,8 @@ pub struct CompareArguments {
     pub overwrite: bool,
     #[command(flatten)]
     pub checkpoints: CheckpointArguments,
-    /// Prints all values as JSON.
-    #[arg(long)]
-    pub json: bool,
-    /// Prints Markdown tables.
-    #[arg(long, conflicts_with = "json")]
-    pub markdown: bool,
+    #[command(flatten)]
+    pub shown: ComparisonArguments,
 }
 
 #[derive(Args)]

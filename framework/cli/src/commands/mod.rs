@@ -1,9 +1,11 @@
 //! One file a command.
 
+mod bundle;
 mod compare;
 pub mod data;
 mod doctor;
 mod eval;
+mod export;
 mod list;
 mod metrics;
 mod model;
@@ -12,6 +14,7 @@ mod plan;
 mod pretrain;
 mod run;
 mod show;
+mod why;
 
 use std::{
     io::{self, Write},
@@ -23,9 +26,11 @@ use std::{
 
 use clf_core::Error;
 
+pub use bundle::bundle;
 pub use compare::compare;
 pub use doctor::doctor;
 pub use eval::eval;
+pub use export::export;
 pub use list::list;
 pub use metrics::metrics;
 pub use model::model;
@@ -34,6 +39,7 @@ pub use plan::plan;
 pub use pretrain::pretrain;
 pub use run::run;
 pub use show::show;
+pub use why::why;
 
 /// Prints a result on stdout; a reader that went away is not an error.
 fn print(text: &str) -> Result<(), Error> {

@@ -204,7 +204,10 @@ fn files_that_no_run_wrote_are_never_touched() {
 #[test]
 fn a_loss_that_is_not_finite_stops_the_run_with_its_name() {
     let bench = Bench::new();
-    bench.fails(&format!("{RUN} --set train.lr=1e30"), 5, &["task 0", "step", "train.lr"]);
+    bench.fails(&format!("{RUN} --set train.lr=1e30"), 5, &["loss term \"ce\"", "task 0", "step 1", "train.lr"]);
+    bench.fails(&format!("{RUN} --set train.lr=1e39 --overwrite"), 5, &["the weight \"", "task 0", "step 1"]);
+    let term = format!("{RUN} --set hook.distill.weight=1e38 --overwrite");
+    bench.fails(&term, 5, &["gradient of \"", "task 0", "step 1"]);
     assert!(bench.read("run/matrix.csv").contains("zero-shot"), "the first row is kept");
 }
 

@@ -1,5 +1,8 @@
 use std::{
+    any::Any,
     mem,
+    panic::{self, AssertUnwindSafe},
+    path::{Path, PathBuf},
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -75,12 +78,20 @@ pub fn load_batch(
 ) -> Result<HostBatch, DatasetError> {
     let plane = 3 * transform.size * transform.size;
     let mut pixels = vec![0.0; indices.len() * plane];
-    pixels
-        .par_chunks_mut(plane)
-        .zip(indices)
-        .try_for_each(|(target, &index)| load_image(samples, index, epoch, transform, target))?;
+    pixels.par_chunks_mut(plane).zip(indices).try_for_each(|(target, &index)| {
+        // A decoder that panics on a strange file must not take the reason with it.
+        panic::catch_unwind(AssertUnwindSafe(|| load_image(samples, index, epoch, transform, target)))
+            .unwrap_or_else(|payload| Err(panicked(samples, index, &*payload)))
+    })?;
     let labels = indices.iter().filter_map(|&index| samples.label(index)).collect();
     Ok(HostBatch { pixels, labels, indices: indices.to_vec() })
+}
+
+fn panicked(samples: &dyn Samples, index: usize, payload: &(dyn Any + Send)) -> DatasetError {
+    let message = payload.downcast_ref::<String>().map(String::as_str);
+    let message = message.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
+    let path = samples.source(index).map_or_else(|| PathBuf::from(format!("image {index}")), Path::to_owned);
+    DatasetError::Corrupt { path, reason: format!("reading image {index} of the set panicked: {message}") }
 }
 
 fn load_image(
@@ -152,5 +163,43 @@ impl Iterator for Loader {
         let batch = self.batches.recv().ok();
         self.waited += started.elapsed();
         batch
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use image::DynamicImage;
+
+    use super::*;
+
+    struct Broken;
+
+    impl Samples for Broken {
+        fn len(&self) -> usize {
+            3
+        }
+
+        fn label(&self, _index: usize) -> Option<usize> {
+            Some(0)
+        }
+
+        fn image(&self, index: usize) -> Result<DynamicImage, DatasetError> {
+            assert!(index != 2, "a marker out of place");
+            Ok(DynamicImage::new_rgb8(8, 8))
+        }
+
+        fn source(&self, _index: usize) -> Option<&Path> {
+            Some(Path::new("pictures/strange.jpg"))
+        }
+    }
+
+    #[test]
+    fn a_decoder_that_panics_is_an_error_that_names_the_file() {
+        let mut loader = Loader::start(Arc::new(Broken), vec![(0, vec![0, 1]), (0, vec![1, 2])], Transform::test(4));
+        assert_eq!(loader.next().unwrap().unwrap().indices, [0, 1]);
+        let message = loader.next().unwrap().unwrap_err().to_string();
+        for part in ["pictures/strange.jpg", "image 2", "a marker out of place"] {
+            assert!(message.contains(part), "{message}");
+        }
     }
 }

@@ -91,9 +91,9 @@ impl Saver {
         }
     }
 
-    /// Notes what a checkpoint that was begun at `started` has cost.
-    pub fn saved(&mut self, started: Instant) {
-        (self.last, self.cost) = (Instant::now(), started.elapsed());
+    /// Notes what a checkpoint that was begun then has cost.
+    pub fn saved(&mut self, begun: Instant) {
+        (self.last, self.cost) = (Instant::now(), begun.elapsed());
     }
 }
 

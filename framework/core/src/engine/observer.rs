@@ -1,10 +1,10 @@
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Instant};
 
 use clf_clip::Weights;
 use serde::Serialize;
 
 use super::{checkpoint::Checkpoint, evaluate::Row};
-use crate::{error::Error, task::Task};
+use crate::{capabilities::Trains, cost::Kept, error::Error, task::Task};
 
 /// What is recorded of one training step; a line of `metrics.jsonl`, without the timing.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -83,7 +83,19 @@ pub enum Event<'a> {
         images: usize,
     },
     /// The run can go on from here.
-    Checkpoint(&'a Checkpoint),
+    Checkpoint {
+        /// Everything that it needs for that.
+        checkpoint: &'a Checkpoint,
+        /// When work on it was begun.
+        begun: Instant,
+    },
+    /// All tasks are learned.
+    Kept {
+        /// Which parameters of the model the run trained.
+        trains: Trains,
+        /// What the method and its hooks keep for another task.
+        kept: Kept,
+    },
     /// The untouched model is scored as if after 0, 1, ... tasks; what a model that never changes would reach.
     Untouched(&'a [Row]),
     /// All test sets are scored.

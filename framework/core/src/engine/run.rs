@@ -18,7 +18,7 @@ use super::{
     train::Border,
 };
 use crate::{
-    capabilities::Capabilities,
+    capabilities::{Capabilities, Trains},
     config::Config,
     error::Error,
     hook::RegularizerHook,
@@ -243,7 +243,11 @@ impl<'a> Run<'a> {
 
     /// Adds a row to the matrix.
     fn arrive(&mut self, at: &mut Journey, row: &Row) -> Result<(), Error> {
-        at.rows.push(row.accuracies(self.around.scenario.tasks().len()));
+        let tasks = self.around.scenario.tasks().len();
+        if row.learned == tasks {
+            self.emit_kept()?;
+        }
+        at.rows.push(row.accuracies(tasks));
         at.learned = false;
         self.emit(&Event::Evaluated(row))
     }
@@ -253,12 +257,23 @@ impl<'a> Run<'a> {
         if !self.saver.is_on() {
             return Ok(());
         }
-        let started = Instant::now();
+        let begun = Instant::now();
         let (rows, learned, student) = (at.rows.clone(), at.learned, Weights::of(&at.student));
         let checkpoint = Checkpoint { rows, learned, student, task, states: self.save()? };
-        self.emit(&Event::Checkpoint(&checkpoint))?;
-        self.saver.saved(started);
+        self.emit(&Event::Checkpoint { checkpoint: &checkpoint, begun })?;
+        self.saver.saved(begun);
         Ok(())
+    }
+
+    /// Says what was trained and what is kept beside the weights.
+    fn emit_kept(&mut self) -> Result<(), Error> {
+        let needs = self.capabilities();
+        let trains = if needs.fixed || needs.closed_form { Trains::Nothing } else { needs.trains };
+        let mut kept = self.method.kept()?;
+        for hook in &self.hooks {
+            kept = kept.and(hook.kept()?);
+        }
+        self.emit(&Event::Kept { trains, kept })
     }
 
     /// The states of the method and of every hook.

@@ -97,6 +97,8 @@ impl Run<'_> {
             terms.extend(hook.gradient(&training.weights, &mut gradients)?);
         }
         self.emit(&Event::Gradients { step: iteration, gradients: &gradients })?;
+        // What is not finite is found while the weights are still those that led to it.
+        let (loss, terms, grad_norm) = read(&terms, &gradients, &training.weights, task_id, iteration)?;
 
         let lr = training.schedule.at(iteration);
         training.weights = training.optimizer.step(std::mem::take(&mut training.weights), &gradients, lr);
@@ -106,7 +108,6 @@ impl Run<'_> {
         // Averaging a weight with itself rounds it; what is not trained stays as it is.
         training.weights = training.weights.updated(&training.frozen);
 
-        let (loss, terms, grad_norm) = read(&terms, &gradients, task_id, iteration)?;
         let (seconds, data_seconds) = (started.elapsed().as_secs_f64(), training.waited().as_secs_f64());
         let timing = StepTiming { seconds, images_per_second: seen as f64 / seconds, data_seconds };
         Ok(StepRecord { task: task_id, step: iteration, loss, terms, lr, grad_norm, timing })
@@ -335,12 +336,16 @@ fn total_loss(terms: &[LossTerm]) -> Result<Tensor<1>, Error> {
 
 type Values = (f64, BTreeMap<&'static str, f64>, f64);
 
-/// Copies the scalars of a step to the host, in one transfer, and refuses what is not finite.
-fn read(terms: &[LossTerm], gradients: &Weights, task: usize, step: usize) -> Result<Values, Error> {
+/// Copies the scalars of a step to the host, in one transfer, and refuses what is not finite: the weights that the step
+/// began with, a term, or the gradient of a weight, whichever comes first.
+fn read(terms: &[LossTerm], gradients: &Weights, weights: &Weights, task: usize, step: usize) -> Result<Values, Error> {
     let mut scalars: Vec<_> = terms.iter().map(|term| term.value.clone().inner()).collect();
     scalars.extend(gradients.sum_of_squares());
     let scalars = Tensor::cat(scalars, 0);
     let values = scalars.try_into_vec_as::<f32>().map_err(|error| Error::Device(error.to_string()))?;
+    if values.iter().any(|value| !value.is_finite()) {
+        check_weights(weights, task, step)?;
+    }
 
     let (losses, squares) = values.split_at(terms.len());
     let mut named = BTreeMap::new();

@@ -79,12 +79,12 @@ impl Observer for Recorder<'_> {
                 // What is learned next.
                 self.phase.learn(row.learned);
             }
-            Event::Checkpoint(checkpoint) => {
+            Event::Checkpoint { checkpoint, .. } => {
                 let (task, step) = checkpoint.position();
                 self.checkpoint = Some((*checkpoint).clone());
                 return Err(Error::Interrupted { task, step });
             }
-            Event::TaskStarted { .. } | Event::Scored { .. } | Event::Untouched(_) => {}
+            Event::TaskStarted { .. } | Event::Scored { .. } | Event::Untouched(_) | Event::Kept { .. } => {}
         }
         Ok(())
     }

@@ -17,6 +17,14 @@ pub struct Growth<'a> {
     pub short_rows: &'a [usize],
 }
 
+impl Growth<'_> {
+    /// What grows with every step.
+    fn of_steps(&self, bytes: u64) -> u64 {
+        let (steps, short) = self.steps;
+        if short == 0 { bytes } else { bytes * steps as u64 / short as u64 }
+    }
+}
+
 /// Bytes of the run folder by file or kind of files, without checkpoints.
 pub fn of_run(files: &BTreeMap<String, u64>, growth: &Growth<'_>) -> BTreeMap<String, u64> {
     let mut kinds = BTreeMap::new();
@@ -25,9 +33,11 @@ pub fn of_run(files: &BTreeMap<String, u64>, growth: &Growth<'_>) -> BTreeMap<St
         match path.split_once('/') {
             Some(("predictions", _)) => predictions += bytes.saturating_sub(HEADER),
             Some(("checkpoints", _)) => {}
+            Some((folder @ "tensorboard", _)) => {
+                *kinds.entry(folder.to_owned()).or_default() += growth.of_steps(*bytes)
+            }
             _ if Path::new(path).extension().is_some_and(|ending| ending == "jsonl") => {
-                let (steps, short) = growth.steps;
-                kinds.insert(path.clone(), if short == 0 { *bytes } else { bytes * steps as u64 / short as u64 });
+                kinds.insert(path.clone(), growth.of_steps(*bytes));
             }
             _ => {
                 kinds.insert(path.clone(), *bytes);
@@ -60,6 +70,8 @@ mod tests {
         let files = [
             ("model.safetensors", 7_000_000),
             ("metrics.jsonl", 1000),
+            ("tensorboard/events.1", 200),
+            ("tensorboard/events.2", 300),
             ("predictions/00.npy", HEADER + 200),
             ("predictions/01.npy", HEADER + 200),
             ("checkpoints/task-000-step-0000009.safetensors", 500),
@@ -69,7 +81,8 @@ mod tests {
         let growth = Growth { steps: (50, 10), rows: &[100, 100, 100], short_rows: &[10, 10] };
         let made = of_run(&files, &growth);
         assert_eq!((made["model.safetensors"], made["metrics.jsonl"]), (7_000_000, 5000));
-        assert_eq!((made["predictions"], made.len()), (3 * HEADER + 300 * 20, 3));
+        assert_eq!((made["tensorboard"], made["predictions"]), (2500, 3 * HEADER + 300 * 20));
+        assert_eq!(made.len(), 4);
         assert_eq!(of_checkpoints(&files, None), [0, 1500]);
         assert_eq!(of_checkpoints(&files, NonZeroUsize::new(4)), [2000, 2500]);
     }

@@ -1,0 +1,11 @@
+use clf_core::Error;
+use clf_report::Why;
+
+use super::{print, print_json};
+use crate::arguments::WhyArguments;
+
+/// `clf why`.
+pub fn why(arguments: &WhyArguments) -> Result<(), Error> {
+    let why = Why::read(&arguments.left, &arguments.right)?;
+    if arguments.json { print_json(&why) } else { print(&why.to_text()) }
+}

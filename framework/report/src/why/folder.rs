@@ -1,0 +1,59 @@
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use clf_core::{
+    Error,
+    metrics::AccuracyMatrix,
+    store::{RunResult, read_environment, read_run},
+};
+use clf_logs::{StepLine, read_steps};
+use toml::{Table, Value};
+
+use super::{Side, origins::Setting, origins::settings};
+
+/// What is known of a run, however far it has come.
+pub struct Folder {
+    pub path: PathBuf,
+    pub title: String,
+    pub settings: Vec<Setting>,
+    /// `environment.json` as a table.
+    pub environment: Table,
+    /// Absent before the first row of accuracies.
+    pub result: Option<(RunResult, AccuracyMatrix)>,
+    pub steps: Vec<StepLine>,
+}
+
+impl Folder {
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let config = path.join("config.toml");
+        let text = fs::read_to_string(&config).map_err(|error| Error::io("read", &config, error))?;
+        let Some(title) = text.lines().next().and_then(|line| line.strip_prefix("# ")) else {
+            let reason = "it does not begin as the record of a run does; name a run folder";
+            return Err(Error::config(config.display().to_string(), reason));
+        };
+        let environment = read_environment(path)?;
+        let is_scored = path.join("result.json").exists();
+        Ok(Self {
+            path: path.to_owned(),
+            title: title.to_owned(),
+            settings: settings(&config, &text)?,
+            environment: Table::try_from(&environment).map_err(|error| Error::Defect(error.to_string()))?,
+            result: is_scored.then(|| read_run(path)).transpose()?,
+            steps: if path.join("metrics.jsonl").exists() { read_steps(path)? } else { Vec::new() },
+        })
+    }
+
+    /// Method, scenario or model, as the record's first line says it.
+    pub fn named(&self, what: &str) -> Option<Value> {
+        let parts = self.title.split(", ").find_map(|part| part.strip_prefix(what)?.strip_prefix(' '));
+        parts.map(|name| Value::String(name.to_owned()))
+    }
+
+    pub fn side(&self) -> Side {
+        let rows = self.result.as_ref().map_or(0, |(_, matrix)| matrix.rows().len());
+        let tasks = self.environment.get("tasks").and_then(Value::as_array).map_or(0, Vec::len);
+        Side { folder: self.path.clone(), title: self.title.clone(), learned: rows.saturating_sub(1), tasks }
+    }
+}
