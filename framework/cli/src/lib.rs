@@ -50,6 +50,7 @@ pub fn main() -> ExitCode {
         },
         Command::Model(model) => commands::model(&model),
         Command::Metrics(metrics) => commands::metrics(&metrics),
+        Command::Report(report) => commands::report(&report),
         Command::New(new) => commands::new(&new),
     };
     device::exit_code(work)

@@ -15,5 +15,7 @@ mod cli {
     mod metrics;
     mod model;
     mod protocols;
+    mod report;
+    mod report_browser;
     mod runs;
 }

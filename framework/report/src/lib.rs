@@ -1,12 +1,15 @@
-//! Tables from accuracy matrices and run folders; never trains.
+//! Tables and reports from accuracy matrices and run folders; never trains.
 
+mod charts;
 mod comparison;
 mod grid;
+mod html;
 mod record;
 mod settings;
 mod tables;
 
 pub use comparison::{Comparison, FinishedRun, MethodRuns, Spread};
 pub use grid::Format;
+pub use html::{Figures, Report};
 pub use settings::{Difference, Settings};
 pub use tables::{matrix_table, metrics_table, other_line, row_table, splits_line, sweep_table, tasks_table};

@@ -3,6 +3,7 @@
 mod datasets;
 mod models;
 mod others;
+mod report;
 mod runs;
 
 use std::{num::NonZeroUsize, path::PathBuf};
@@ -20,6 +21,7 @@ pub use models::{ConvertArguments, ModelCommand, StoreArguments};
 pub use others::{
     Kind, ListArguments, MetricsArguments, NewArguments, NewKind, PretrainArguments, ShowArguments, Shown,
 };
+pub use report::ReportArguments;
 pub use runs::{CompareArguments, EvalArguments, RunArguments, SetupArguments};
 
 /// Continual learning of CLIP-style models: methods side by side, exactly reproducible.
@@ -59,6 +61,8 @@ pub enum Command {
     Model(ModelCommand),
     /// Prints the figures of a run folder or of a matrix in a .npy file.
     Metrics(MetricsArguments),
+    /// Writes one HTML page about runs: tables, accuracy matrices, curves, losses and settings.
+    Report(ReportArguments),
     /// Writes a crate with a method of your own, ready to run.
     New(NewArguments),
 }

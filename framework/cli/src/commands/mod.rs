@@ -8,6 +8,7 @@ mod metrics;
 mod model;
 mod new;
 mod pretrain;
+mod report;
 mod run;
 mod show;
 
@@ -28,6 +29,7 @@ pub use metrics::metrics;
 pub use model::model;
 pub use new::new;
 pub use pretrain::pretrain;
+pub use report::report;
 pub use run::run;
 pub use show::show;
 
