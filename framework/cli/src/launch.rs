@@ -126,6 +126,7 @@ impl Inputs {
             reference: reference.map(|reference| reference.name.clone()),
             reference_images: reference.and_then(|reference| Some(reference.images.as_ref()?.len())),
             reference_texts: reference.map(|reference| reference.texts.len()),
+            needs: Some(plan.needs),
             tasks: scenario.tasks().iter().map(|task| TaskRecord::new(task, rule)).collect(),
         }
     }

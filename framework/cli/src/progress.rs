@@ -124,7 +124,7 @@ impl Observer for Progress {
                     meter.finish("done");
                 }
             }
-            Event::Gradients { .. } | Event::Untouched(_) => {}
+            Event::Gradients { .. } | Event::Untouched(_) | Event::Kept { .. } => {}
         }
         Ok(())
     }

@@ -1,11 +1,11 @@
 //! What a method or hook needs and what it trains.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{error::Error, scenario::ScenarioHead};
 
 /// Which parameters of the model a method changes. The logit scale is never trained (reference, section 3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trains {
     /// Both towers.
@@ -33,8 +33,8 @@ impl Trains {
 }
 
 /// What a method or hook needs, and what it trains.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
 #[expect(clippy::struct_excessive_bools, reason = "independent needs")]
 pub struct Capabilities {
     /// Needs a set of reference images.

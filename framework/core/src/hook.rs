@@ -2,6 +2,7 @@ use clf_clip::Weights;
 
 use crate::{
     capabilities::Capabilities,
+    cost::Kept,
     data::Stream,
     error::Error,
     state::{Past, State},
@@ -107,6 +108,16 @@ pub trait RegularizerHook: Send {
     /// When the state cannot be put into words.
     fn save(&self) -> Result<State, Error> {
         Ok(State::default())
+    }
+
+    /// What the hook keeps from task to task, counted for the cost of a run; by default the tensors of
+    /// [`RegularizerHook::save`].
+    ///
+    /// # Errors
+    ///
+    /// When the state cannot be put into words.
+    fn kept(&self) -> Result<Kept, Error> {
+        Ok(Kept::of(&self.save()?))
     }
 
     /// Goes on from a saved state: called on a new hook, within a task after [`RegularizerHook::begin_task`] and between

@@ -5,6 +5,7 @@
 
 pub mod capabilities;
 pub mod config;
+pub mod cost;
 pub mod data;
 pub mod engine;
 mod error;
@@ -16,6 +17,7 @@ mod method;
 pub mod methods;
 pub mod metrics;
 pub mod passes;
+mod process;
 pub mod random;
 pub mod registry;
 mod scenario;

@@ -3,6 +3,7 @@ use clf_clip::Weights;
 
 use crate::{
     capabilities::Capabilities,
+    cost::Kept,
     data::Stream,
     error::Error,
     state::{Past, State},
@@ -141,6 +142,16 @@ pub trait Method: Send {
     /// When the state cannot be put into words.
     fn save(&self) -> Result<State, Error> {
         Ok(State::default())
+    }
+
+    /// What the method keeps from task to task beside the weights, counted for the cost of a run; by default the tensors of
+    /// [`Method::save`].
+    ///
+    /// # Errors
+    ///
+    /// When the state cannot be put into words.
+    fn kept(&self) -> Result<Kept, Error> {
+        Ok(Kept::of(&self.save()?))
     }
 
     /// Goes on from a saved state: called on a new method, within a task after [`Method::begin_task`] and between tasks

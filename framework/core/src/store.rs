@@ -19,7 +19,9 @@ use npyz::WriterBuilder;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
+    capabilities::Capabilities,
     config::Config,
+    cost::{Cost, CostMeter},
     engine::{Event, Observer, Row},
     error::Error,
     metrics::{AccuracyMatrix, Metrics},
@@ -58,6 +60,9 @@ pub struct Environment {
     pub reference_images: Option<usize>,
     /// Reference texts found.
     pub reference_texts: Option<usize>,
+    /// What the method and its hooks need and train; nothing in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub needs: Option<Capabilities>,
     /// The tasks, in order.
     #[serde(default)]
     pub tasks: Vec<TaskRecord>,
@@ -85,6 +90,9 @@ pub struct RunResult {
     pub tasks: Vec<String>,
     /// Test images of each task.
     pub test_images: Vec<usize>,
+    /// What the run cost; nothing in records of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Cost>,
     /// Metrics by name.
     pub metrics: BTreeMap<String, f64>,
     /// The figures under the other protocol, where the scenario has one.
@@ -111,6 +119,7 @@ pub struct RunStore {
     other: AccuracyMatrix,
     model: ClipConfig,
     result: RunResult,
+    meter: CostMeter,
     started: Instant,
 }
 
@@ -205,9 +214,11 @@ impl RunStore {
                 seconds: 0.0,
                 tasks,
                 test_images: counts,
+                cost: None,
                 metrics: BTreeMap::new(),
                 other: None,
             },
+            meter: CostMeter::start(model, environment.device != "cpu"),
             started: Instant::now(),
         })
     }
@@ -219,6 +230,7 @@ impl RunStore {
         let predictions = self.folder.join(format!("predictions/{:02}.npy", row.learned));
         write_atomically(&predictions, &predictions_npy(row)?)?;
         self.result.finished = row.learned == self.matrix.tasks().len();
+        self.result.cost = Some(self.meter.cost());
         self.result.seconds = self.started.elapsed().as_secs_f64();
         self.result.metrics = figures(&self.matrix, &self.result.procedure);
         self.other_row(row)?;
@@ -251,6 +263,7 @@ impl RunStore {
 
 impl Observer for RunStore {
     fn on_event(&mut self, event: &Event<'_>) -> Result<(), Error> {
+        self.meter.on_event(event);
         match event {
             Event::Step(record) => {
                 let line = serde_json::to_string(record).map_err(|error| Error::Defect(error.to_string()))?;

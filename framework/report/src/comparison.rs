@@ -13,7 +13,7 @@ use crate::{
     tables::splits_line,
 };
 
-/// Finished runs of several methods in one scenario, from the same model.
+/// Finished runs of several methods in one scenario.
 pub struct Comparison {
     methods: Vec<MethodRuns>,
 }
@@ -36,7 +36,7 @@ pub struct FinishedRun {
     pub matrix: AccuracyMatrix,
     /// Its `environment.json`.
     pub environment: Environment,
-    settings: Settings,
+    pub(crate) settings: Settings,
 }
 
 /// Mean and sample standard deviation over seeds.
@@ -76,8 +76,8 @@ impl FinishedRun {
         self.matrix.rows().last().map_or(&[], Vec::as_slice)
     }
 
-    /// What must be equal in all runs of a table, by name.
-    fn common(&self) -> [(&'static str, String); 7] {
+    /// What must be equal in all runs of a table, by name; what else should be is in [`Comparison::fairness`].
+    fn common(&self) -> [(&'static str, String); 5] {
         let result = &self.result;
         [
             ("scenario", result.scenario.clone()),
@@ -85,8 +85,6 @@ impl FinishedRun {
             ("number of tasks", result.tasks.len().to_string()),
             ("tasks", result.tasks.join(", ")),
             ("test images", format!("{:?}", result.test_images)),
-            ("splits", splits_line(&self.environment.tasks)),
-            ("model weights", format!("{} {}", result.model, self.environment.weights_sha256)),
         ]
     }
 }

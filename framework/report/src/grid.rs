@@ -17,28 +17,38 @@ pub(crate) struct Grid {
 
 impl Grid {
     pub fn render(&self, format: Format) -> String {
+        self.aligned(format, 1)
+    }
+
+    /// As [`Grid::render`], for words: all columns are set to the left.
+    pub fn render_left(&self, format: Format) -> String {
+        self.aligned(format, self.header.len())
+    }
+
+    /// The first `left` columns are set to the left.
+    fn aligned(&self, format: Format, left: usize) -> String {
         match format {
-            Format::Text => self.text(),
-            Format::Markdown => self.markdown(),
+            Format::Text => self.text(left),
+            Format::Markdown => self.markdown(left),
         }
     }
 
-    fn text(&self) -> String {
+    fn text(&self, left: usize) -> String {
         let mut table = table();
         table.set_header(&self.header);
         for row in &self.rows {
-            let align = |column| if column == 0 { CellAlignment::Left } else { CellAlignment::Right };
+            let align = |column| if column < left { CellAlignment::Left } else { CellAlignment::Right };
             table.add_row(row.iter().enumerate().map(|(column, text)| Cell::new(text).set_alignment(align(column))));
         }
         table.to_string()
     }
 
-    fn markdown(&self) -> String {
+    fn markdown(&self, left: usize) -> String {
         let line = |cells: &Vec<String>| {
             let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
             format!("| {} |", cells.join(" | "))
         };
-        let rule = format!("|---|{}", "---:|".repeat(self.header.len().saturating_sub(1)));
+        let rule = format!("|{}{}", "---|".repeat(left), "---:|".repeat(self.header.len().saturating_sub(left)));
         let rows = self.rows.iter().map(line);
         [line(&self.header), rule].into_iter().chain(rows).collect::<Vec<_>>().join("\n")
     }

@@ -2,6 +2,8 @@
 
 mod charts;
 mod comparison;
+mod facts;
+mod fairness;
 mod grid;
 mod html;
 mod record;
@@ -9,6 +11,7 @@ mod settings;
 mod tables;
 
 pub use comparison::{Comparison, FinishedRun, MethodRuns, Spread};
+pub use fairness::{Fairness, FairnessCell, FairnessRow};
 pub use grid::Format;
 pub use html::{Figures, Report};
 pub use settings::{Difference, Settings};

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, path::Path};
 use clf_core::{Protocol, metrics::names};
 use serde::{Serialize, Serializer};
 
-use crate::comparison::{Comparison, FinishedRun, MethodRuns, Spread};
+use crate::{
+    comparison::{Comparison, FinishedRun, MethodRuns, Spread},
+    fairness::Fairness,
+};
 
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -17,6 +20,7 @@ struct ComparisonRecord<'a> {
     tasks: &'a [String],
     splits: Vec<&'a str>,
     methods: Vec<MethodRecord<'a>>,
+    fairness: Fairness,
 }
 
 #[derive(Serialize)]
@@ -61,6 +65,7 @@ impl Serialize for Comparison {
             tasks: &first.result.tasks,
             splits: first.environment.tasks.iter().map(|task| &*task.split_family).collect(),
             methods: self.methods().iter().map(|method| method_record(method, &first.result.procedure)).collect(),
+            fairness: self.fairness(),
         };
         record.serialize(serializer)
     }

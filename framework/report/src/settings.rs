@@ -6,8 +6,11 @@ use clf_core::{
 };
 use toml::{Table, Value};
 
-/// Keys of the environment that say where a run was made, not what was run. Start weights are known by their hash.
-const INCIDENTAL: [&str; 5] = ["version", "program-sha256", "device", "threads", "start"];
+/// Keys of the environment that say where a run was made, not what was run. Start weights are known by their hash, needs
+/// follow from the method and its settings.
+const INCIDENTAL: [&str; 6] = ["version", "program-sha256", "device", "threads", "start", "needs"];
+/// Ends the keys that records of earlier versions do not have, or have empty: nothing can be said of them there.
+const ADDED_LATER: &str = ".prompts-sha256";
 /// Longer values are cut in messages.
 const SHOWN: usize = 100;
 
@@ -64,8 +67,15 @@ impl Settings {
     pub fn first_difference(&self, other: &Self) -> Option<Difference> {
         let keys = self.leaves.iter().chain(&other.leaves).map(|(key, _)| key);
         keys.map(|key| (key, self.get(key), other.get(key)))
-            .find(|(_, left, right)| left != right)
+            .find(|(key, left, right)| {
+                left != right && !(key.ends_with(ADDED_LATER) && (unknown(*left) || unknown(*right)))
+            })
             .map(|(key, left, right)| Difference { key: key.clone(), left: shown(left), right: shown(right) })
+    }
+
+    /// The value of a setting as a text; nothing where there is no such setting.
+    pub(crate) fn text(&self, key: &str) -> Option<String> {
+        self.get(key).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned))
     }
 
     fn get(&self, key: &str) -> Option<&Value> {
@@ -83,6 +93,10 @@ fn collect(path: &str, value: &Value, leaves: &mut Vec<(String, Value)>) {
         }
         value => leaves.push((path.to_owned(), value.clone())),
     }
+}
+
+fn unknown(value: Option<&Value>) -> bool {
+    value.is_none_or(|value| value.as_str() == Some(""))
 }
 
 fn shown(value: Option<&Value>) -> String {
@@ -125,6 +139,18 @@ mod tests {
             table["tasks"][0]["settings"]["lr"] = Value::Float(0.25);
         });
         assert_eq!(of(&one, &other), ["tasks.0.settings.lr", "0.5", "0.25"]);
+    }
+
+    #[test]
+    fn what_an_earlier_version_did_not_record_is_no_difference() {
+        let with = |hash: &str| {
+            let hash = Value::String(hash.to_owned());
+            settings("seed = 0", |table| {
+                drop(table["tasks"][0].as_table_mut().unwrap().insert("prompts-sha256".into(), hash.clone()));
+            })
+        };
+        assert_eq!(settings("seed = 0", |_| ()).first_difference(&with("ab")), None);
+        assert_eq!(with("ab").first_difference(&with("cd")).unwrap().key, "tasks.0.prompts-sha256");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use clf_core::{
     Error, LossTerm, Method, Past, State, Step,
     clip::TokenBatch,
     config::{at_least_zero, below_one},
+    cost::Kept,
     data::{Augment, Samples},
     erased_serde, losses,
     random::Purpose,
@@ -111,6 +112,12 @@ impl Method for DerPlusPlus {
             .with_value("reservoir", &self.reservoir)?
             .with_value("tasks", &tasks)?
             .with_value("class-tokens", &tokens)
+    }
+
+    fn kept(&self) -> Result<Kept, Error> {
+        let items = &self.reservoir.items;
+        let numbers = items.iter().map(|item| item.logits.len() as u64).sum();
+        Ok(Kept { numbers, images: items.len() as u64, ..Kept::default() })
     }
 
     fn load(&mut self, state: &State, past: &Past<'_>) -> Result<(), Error> {

@@ -1,5 +1,6 @@
 //! The flags of all commands.
 
+mod comparing;
 mod datasets;
 mod models;
 mod others;
@@ -14,6 +15,7 @@ use clf_scenarios::Limits;
 
 use crate::paths;
 
+pub use comparing::ComparisonArguments;
 pub use datasets::{
     DataCommand, DataListArguments, FetchArguments, ImportArguments, PrepareArguments, VerifyArguments, WhereArguments,
 };

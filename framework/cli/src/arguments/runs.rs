@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clf_core::{clip::Precision, config::UserLayer};
 
-use super::{DataArguments, LimitArguments, ModelArguments};
+use super::{ComparisonArguments, DataArguments, LimitArguments, ModelArguments};
 use crate::paths;
 
 /// What runs are made with, whichever the method, scenario and seed.
@@ -123,12 +123,8 @@ pub struct CompareArguments {
     /// Replaces runs of other settings that are already in their folders.
     #[arg(long)]
     pub overwrite: bool,
-    /// Prints all values as JSON.
-    #[arg(long)]
-    pub json: bool,
-    /// Prints Markdown tables.
-    #[arg(long, conflicts_with = "json")]
-    pub markdown: bool,
+    #[command(flatten)]
+    pub shown: ComparisonArguments,
 }
 
 #[derive(Args)]

@@ -8,12 +8,12 @@ use clf_core::{
     data::DataFolder,
     store::{RunStore, read_environment, read_run},
 };
-use clf_report::{Comparison, Difference, Format, Settings};
+use clf_report::{Comparison, Difference, Fairness, Format, Settings};
 use clf_scenarios::ScenarioFile;
 
 use super::{print, print_json, stop_flag};
 use crate::{
-    arguments::{CompareArguments, SetupArguments},
+    arguments::{CompareArguments, ComparisonArguments, SetupArguments},
     launch::{Inputs, Plan, read_scenario, user_layers},
     progress,
 };
@@ -24,13 +24,37 @@ pub fn compare(arguments: &CompareArguments) -> Result<(), Error> {
         Some(scenario) => Batch::prepare(arguments, scenario)?.run()?,
         None => Comparison::read(&arguments.runs)?,
     };
-    if arguments.json {
-        return print_json(&comparison);
+    show(&comparison, &arguments.shown)?;
+    if arguments.shown.strict { check_fair(&comparison.fairness(), &arguments.shown.allow) } else { Ok(()) }
+}
+
+/// Prints a comparison.
+fn show(comparison: &Comparison, shown: &ComparisonArguments) -> Result<(), Error> {
+    if shown.json {
+        return print_json(comparison);
     }
-    let format = if arguments.markdown { Format::Markdown } else { Format::Text };
-    let tables = [Some(comparison.metrics_table(format)), comparison.other_table(format)];
-    let tables = tables.into_iter().flatten().chain([comparison.last_row_table(format), comparison.splits_line()]);
-    print(&tables.collect::<Vec<_>>().join("\n\n"))
+    let format = if shown.markdown { Format::Markdown } else { Format::Text };
+    let fairness = comparison.fairness();
+    let tables = [
+        Some(comparison.metrics_table(format)),
+        comparison.other_table(format),
+        Some(comparison.last_row_table(format)),
+        fairness.table(format),
+        Some(fairness.line()),
+        Some(comparison.splits_line()),
+    ];
+    print(&tables.into_iter().flatten().collect::<Vec<_>>().join("\n\n"))
+}
+
+/// Refuses methods that were not run with the same.
+fn check_fair(fairness: &Fairness, allowed: &[String]) -> Result<(), Error> {
+    let differing = fairness.differing(allowed);
+    if differing.is_empty() {
+        return Ok(());
+    }
+    let reason =
+        format!("not the same for all methods: {}; --allow THING,... accepts a difference", differing.join("; "));
+    Err(Error::config("--strict", reason))
 }
 
 /// Runs that were all found possible, and what they share.

@@ -202,9 +202,6 @@ fn run_folders_that_do_not_belong_together_are_named_with_the_reason() {
     bench.write("other.toml", &bench.read("small.toml"));
     run("--scenario other.toml --out b");
     bench.fails("compare a b", 2, &["a and b", "different scenario", "small", "other"]);
-    random_weights(&ClipConfig::mini(), 1).write(bench.path("random.safetensors")).unwrap();
-    run("--scenario small.toml --model random.safetensors --out c");
-    bench.fails("compare a c", 2, &["a and c", "different model weights", "random"]);
     let three = bench
         .read("small.toml")
         .replace("'folder:cold' }]", "'folder:cold' }, { name = 'x', dataset = 'folder:warm' }]");
@@ -213,6 +210,39 @@ fn run_folders_that_do_not_belong_together_are_named_with_the_reason() {
     bench.fails("compare a d", 2, &["a and d", "different number of tasks", "2", "3"]);
     bench.fails("compare a a", 2, &["a and a", "seed 0"]);
     bench.fails("compare a nothing", 6, &["nothing/result.json"]);
+}
+
+#[test]
+fn unequal_conditions_are_shown_and_marked_and_strict_refuses_them() {
+    let bench = Bench::new();
+    random_weights(&ClipConfig::mini(), 1).write(bench.path("random.safetensors")).unwrap();
+    bench.ok("run --method finetune --scenario small.toml --out a");
+    bench.ok("run --method zero-shot --scenario small.toml --out b");
+    bench.ok("run --method wc --scenario small.toml --model random.safetensors --set train.batch-size=2 --out c");
+    bench.ok("run --method zscl --scenario small.toml --out d");
+    bench.ok("compare a b --strict");
+    let shown = bench.ok("compare a b c d");
+    let lines = cells(&shown);
+    let has = |words: &[&str]| lines.iter().any(|line| words.iter().all(|word| line.iter().any(|cell| cell == word)));
+    assert!(has(&["batch-size", "4", "finetune,", "zscl"]) && has(&["≠", "2", "wc"]), "{shown}");
+    assert!(has(&["-", "zero-shot"]), "a method that never trains has no batch size: {shown}");
+    assert!(shown.contains("equal in all methods: ") && shown.contains("task-id-at-test given"), "{shown}");
+
+    bench.fails("compare a b c --strict", 2, &["--strict", "model: random", "(wc)", "batch-size: 2 (wc)", "--allow"]);
+    bench.fails("compare a b c --strict --allow model", 2, &["batch-size: 2 (wc)"]);
+    bench.fails("compare a b d --strict", 2, &["reference-data: ", "(zscl)"]);
+    bench.ok("compare a b d --strict --allow reference-data,exemplars");
+    bench.fails("compare a b d --strict --allow reference", 2, &["reference-data"]);
+
+    let fairness = &json(&bench, "compare a b c d")["fairness"];
+    let row = |name: &str| fairness["rows"].as_array().unwrap().iter().find(|row| row["name"] == name).unwrap().clone();
+    assert_eq!(fairness["methods"].as_array().unwrap().len(), 4);
+    let differs = |row: &Value| {
+        row["cells"].as_array().unwrap().iter().map(|cell| cell["differs"].as_bool().unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(differs(&row("model")), [false, false, true, false]);
+    assert_eq!(differs(&row("prompts")), [false; 4]);
+    assert_eq!(row("reference-data")["cells"][0]["text"], "none");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use clf_clip::Weights;
 use serde::Serialize;
 
 use super::evaluate::Row;
-use crate::{error::Error, task::Task};
+use crate::{capabilities::Trains, cost::Kept, error::Error, task::Task};
 
 /// What is recorded of one training step; a line of `metrics.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -68,6 +68,13 @@ pub enum Event<'a> {
     Scored {
         /// How many.
         images: usize,
+    },
+    /// All tasks are learned.
+    Kept {
+        /// Which parameters of the model the run trained.
+        trains: Trains,
+        /// What the method and its hooks keep for another task.
+        kept: Kept,
     },
     /// The untouched model is scored as if after 0, 1, ... tasks; what a model that never changes would reach.
     Untouched(&'a [Row]),

@@ -16,7 +16,7 @@ use super::{
     train::Border,
 };
 use crate::{
-    capabilities::Capabilities,
+    capabilities::{Capabilities, Trains},
     config::Config,
     error::Error,
     hook::RegularizerHook,
@@ -179,11 +179,25 @@ impl<'a> Run<'a> {
                     self.evaluate(&student, learned..learned + 1)?.swap_remove(0)
                 }
             };
+            if learned == tasks.len() {
+                self.emit_kept()?;
+            }
             self.emit(&Event::Evaluated(&row))?;
             matrix.push(row.accuracies(tasks.len()));
         }
         let states = if self.keep_states { self.save()? } else { BTreeMap::new() };
         Ok(Outcome { matrix, weights: Weights::of(&student), states })
+    }
+
+    /// Says what was trained and what is kept beside the weights.
+    fn emit_kept(&mut self) -> Result<(), Error> {
+        let needs = self.capabilities();
+        let trains = if needs.fixed || needs.closed_form { Trains::Nothing } else { needs.trains };
+        let mut kept = self.method.kept()?;
+        for hook in &self.hooks {
+            kept = kept.and(hook.kept()?);
+        }
+        self.emit(&Event::Kept { trains, kept })
     }
 
     /// The states of the method and of every hook.

@@ -6,6 +6,7 @@ use super::teacher::{FeatureCache, TextSource};
 use crate::{
     capabilities::Capabilities,
     config::at_least_zero,
+    cost::Kept,
     data::{Augment, Stream},
     error::Error,
     hook::RegularizerHook,
@@ -275,6 +276,10 @@ impl RegularizerHook for Distill {
             TextSource::SeenClasses => State::default().with_value("tokens", &self.tokens),
             _ => Ok(State::default()),
         }
+    }
+
+    fn kept(&self) -> Result<Kept, Error> {
+        Ok(Kept { untouched_model: matches!(self.teacher, Teacher::ZeroShot | Teacher::Wise), ..Kept::default() })
     }
 
     fn load(&mut self, state: &State, _past: &Past<'_>) -> Result<(), Error> {

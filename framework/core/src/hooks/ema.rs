@@ -3,6 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     capabilities::Capabilities,
+    cost::Kept,
     error::Error,
     hook::RegularizerHook,
     state::{Past, State},
@@ -100,6 +101,11 @@ impl RegularizerHook for Ema {
             EmaMode::Average | EmaMode::Previous => State::default().with_weights("other", &self.other),
             EmaMode::TaskStart | EmaMode::ZeroShot => State::default(),
         })
+    }
+
+    fn kept(&self) -> Result<Kept, Error> {
+        let untouched_model = self.mode == EmaMode::ZeroShot;
+        Ok(Kept { untouched_model, ..Kept::of(&self.save()?) })
     }
 
     fn load(&mut self, state: &State, past: &Past<'_>) -> Result<(), Error> {

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::distill::StreamTransform;
 use crate::{
     capabilities::Capabilities,
+    cost::Kept,
     data::{BatchOrder, Concat, Samples, Stream, Subset},
     error::Error,
     herding::{herd, positions_among_the_rest},
@@ -140,6 +141,10 @@ impl RegularizerHook for Exemplars {
     fn save(&self) -> Result<State, Error> {
         let pools: Vec<(usize, &[usize])> = self.pools.iter().map(|pool| (pool.task, pool.picks.as_slice())).collect();
         State::default().with_value("pools", &pools)
+    }
+
+    fn kept(&self) -> Result<Kept, Error> {
+        Ok(Kept { images: self.pools.iter().map(|pool| pool.picks.len() as u64).sum(), ..Kept::default() })
     }
 
     fn load(&mut self, state: &State, past: &Past<'_>) -> Result<(), Error> {

@@ -1,7 +1,7 @@
 use clf_clip::Weights;
 use serde::{Deserialize, Serialize};
 
-use crate::{error::Error, hook::RegularizerHook, passes, task::TaskContext};
+use crate::{cost::Kept, error::Error, hook::RegularizerHook, passes, task::TaskContext};
 
 /// What the trained weights are merged with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -70,6 +70,10 @@ impl RegularizerHook for Wise {
         };
         *weights = weights.updated(&merged);
         Ok(())
+    }
+
+    fn kept(&self) -> Result<Kept, Error> {
+        Ok(Kept { untouched_model: self.with == MergeWith::ZeroShot, ..Kept::default() })
     }
 }
 

@@ -77,7 +77,7 @@ impl Observer for Recorder<'_> {
                 // What is learned next.
                 self.phase.learn(row.learned);
             }
-            Event::TaskStarted { .. } | Event::Scored { .. } | Event::Untouched(_) => {}
+            Event::TaskStarted { .. } | Event::Scored { .. } | Event::Untouched(_) | Event::Kept { .. } => {}
         }
         Ok(())
     }
