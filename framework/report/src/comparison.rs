@@ -113,6 +113,11 @@ impl Comparison {
         Ok(Self { methods })
     }
 
+    /// A comparison of runs that were found to belong together.
+    pub(crate) fn of(methods: Vec<MethodRuns>) -> Self {
+        Self { methods }
+    }
+
     /// The methods with their runs.
     pub fn methods(&self) -> &[MethodRuns] {
         &self.methods

@@ -66,7 +66,7 @@ pub(crate) fn heat(share: f64) -> (String, &'static str) {
 /// Black or white, whichever has more contrast on `ground` (WCAG 2.2, relative luminance).
 fn readable_ink(ground: [f64; 3]) -> &'static str {
     let luminance = luminance(ground);
-    if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) { "#10151b" } else { "#ffffff" }
+    if (luminance + 0.05) / 0.05 > 1.05 / (luminance + 0.05) { "#000000" } else { "#ffffff" }
 }
 
 fn luminance(colour: [f64; 3]) -> f64 {

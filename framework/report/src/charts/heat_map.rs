@@ -36,7 +36,7 @@ struct Cells {
 impl Cells {
     fn of(tasks: usize) -> Self {
         match tasks {
-            0..=14 => Self { width: 44.0, height: 25.0, numbers: Some("middle"), every: 1 },
+            0..=14 => Self { width: 38.0, height: 24.0, numbers: Some("middle"), every: 1 },
             15..=24 => Self { width: 30.0, height: 19.0, numbers: Some("middle small"), every: 1 },
             _ => Self { width: 11.0, height: 11.0, numbers: None, every: tasks.div_ceil(25).max(2) },
         }
@@ -49,9 +49,11 @@ impl HeatMap<'_> {
         let cells = Cells::of(self.tasks.len());
         let names: Vec<String> = self.tasks.iter().map(|name| cut(name, LONGEST_NAME)).collect();
         let longest = names.iter().map(|name| text_width(name, TEXT)).fold(text_width("zero-shot", TEXT), f64::max);
+        let last = names.last().map_or("", String::as_str);
         let slanted = longest > cells.width * cells.every as f64;
         let left = longest + 10.0;
-        let (over, beyond) = if slanted { (longest * SLANT.0 + 14.0, longest * SLANT.1) } else { (16.0, 0.0) };
+        let (over, beyond) =
+            if slanted { (longest * SLANT.0 + 14.0, text_width(last, TEXT) * SLANT.1) } else { (16.0, 0.0) };
         let top = 22.0 + over;
         let origin = (left, top);
         let body = html! {
@@ -118,11 +120,14 @@ impl HeatMap<'_> {
         let x = |column: usize| number(left + column as f64 * cells.width);
         let y = |row: usize| number(top + row as f64 * cells.height);
         let stairs: Vec<String> = (0..rows).map(|row| format!("H{}V{}", x(row), y(row + 1))).collect();
+        let stairs = format!("M{} {}{}", x(0), y(0), stairs.concat());
         html! {
             @for row in 1..rows {
+                rect.halo x=(x(row - 1)) y=(y(row)) width=(number(cells.width)) height=(number(cells.height)) rx="2" {}
                 rect.learned x=(x(row - 1)) y=(y(row)) width=(number(cells.width)) height=(number(cells.height)) rx="2" {}
             }
-            path.stairs d=(format!("M{} {}{}", x(0), y(0), stairs.concat())) {}
+            path.halo d=(stairs) {}
+            path.stairs d=(stairs) {}
         }
     }
 }
@@ -145,16 +150,15 @@ fn column_names(names: &[String], (left, top): (f64, f64), cells: &Cells, slante
 /// What the colours and borders of heat maps mean.
 pub(crate) fn heat_legend(domain: (f64, f64)) -> Drawing {
     let (low, high) = domain;
-    let steps = 40;
-    let piece = 130.0 / f64::from(steps);
+    // Whole pixels, so that no seam shows.
+    let (steps, piece) = (44, 3.0);
     let body = html! {
         text.end x="32" y="14" { (decimal(low)) }
         @for step in 0..steps {
             @let (ground, _) = heat((f64::from(step) + 0.5) / f64::from(steps));
-            // A little wider than a step, so that no seam shows.
-            rect x=(number(38.0 + f64::from(step) * piece)) y="4" width=(number(piece + 0.4)) height="12" fill=(ground) {}
+            rect x=(number(38.0 + f64::from(step) * piece)) y="4" width=(number(piece)) height="12" fill=(ground) {}
         }
-        text x="174" y="14" { (decimal(high)) " %" }
+        text x="176" y="14" { (decimal(high)) " %" }
         rect.learned x="3" y="25" width="18" height="12" rx="2" {}
         text x="28" y="35" { "task just learned" }
         path.stairs d="M140 25V37" {}

@@ -144,7 +144,7 @@ impl Plot {
         let widest = self.y.ticks.iter().map(|value| text_width(&tick(*value), TEXT)).fold(0.0, f64::max);
         let left = widest + 12.0;
         let x = Scale { domain: self.x.domain, range: (left, self.width - RIGHT), log: self.x.log };
-        let y = Scale { domain: self.y.domain, range: (self.height - BOTTOM, TOP + 6.0), log: self.y.log };
+        let y = Scale { domain: self.y.domain, range: (self.height - BOTTOM, TOP + 12.0), log: self.y.log };
         let body = html! {
             text.heading x="2" y="14" { (cut(&self.title, ((self.width - 8.0) / 7.4) as usize)) }
             (self.horizontal_lines(&x, &y))
@@ -186,11 +186,11 @@ impl Plot {
         html! {
             @for border in &self.borders {
                 @let place = x.at(border.x);
-                line.border x1=(number(place)) x2=(number(place)) y1=(number(y.range.1 - 6.0)) y2=(number(y.range.0)) {
+                line.border x1=(number(place)) x2=(number(place)) y1=(number(y.range.1 - 14.0)) y2=(number(y.range.0)) {
                     title { (border.name) }
                 }
                 @if named {
-                    text.small.middle x=(number(f64::midpoint(place, x.at(border.end)))) y=(number(y.range.1 - 1.0)) { (border.name) }
+                    text.small.middle x=(number(f64::midpoint(place, x.at(border.end)))) y=(number(y.range.1 - 6.0)) { (border.name) }
                 }
             }
         }
@@ -212,7 +212,7 @@ impl Line {
         };
         html! {
             @for outline in self.pieces().map(outline).filter(|outline| outline.len() > 2) {
-                path.band class=(self.style.class()) d=(format!("M{}Z", outline.join("L"))) {}
+                path class=(format!("band {}", self.style.class())) d=(format!("M{}Z", outline.join("L"))) {}
             }
         }
     }

@@ -37,7 +37,7 @@ fn nice_linear(low: f64, high: f64) -> ((f64, f64), Vec<f64>) {
     // One value needs some room around it.
     let room = if high > low { 0.0 } else { low.abs().max(1.0) / 2.0 };
     let (low, high) = (low - room, high + room);
-    let step = round_step((high - low) / 4.0);
+    let step = round_step((high - low) / 5.0);
     let (first, last) = ((low / step).floor() as i64, (high / step).ceil() as i64);
     let ticks: Vec<f64> = (first..=last).map(|tick| tick as f64 * step).collect();
     ((first as f64 * step, last as f64 * step), ticks)
@@ -67,7 +67,10 @@ pub(crate) fn counts(first: usize, last: usize, most: usize) -> Vec<usize> {
 pub(crate) fn tick(value: f64) -> String {
     let size = value.abs();
     if size != 0.0 && !(1e-3..1e6).contains(&size) {
-        return format!("{value:e}").replace("e-0", "e-");
+        // So many digits, and none that adding up steps leaves behind.
+        return format!("{value:.4e}")
+            .parse()
+            .map_or_else(|_| value.to_string(), |rounded: f64| format!("{rounded:e}"));
     }
     // Rounding takes away what adding up steps leaves behind.
     let rounded = (value * 1e6).round() / 1e6;
@@ -83,7 +86,8 @@ mod tests {
         let (domain, ticks) = nice([31.2, 88.0, f64::NAN].into_iter(), false);
         assert_eq!((domain, ticks), ((20.0, 100.0), vec![20.0, 40.0, 60.0, 80.0, 100.0]));
         assert_eq!(nice([5.0, 5.0].into_iter(), false).0, (2.0, 8.0));
-        assert_eq!(nice([0.0].into_iter(), false).0, (-0.4, 0.6));
+        let (low, high) = nice([0.0].into_iter(), false).0;
+        assert!((low + 0.6).abs() < 1e-9 && (high - 0.6).abs() < 1e-9, "{low} to {high}");
         assert_eq!(nice(std::iter::empty(), false).0, (0.0, 1.0));
     }
 
@@ -103,7 +107,7 @@ mod tests {
 
     #[test]
     fn ticks_are_short() {
-        assert_eq!([0.1 + 0.2, 0.0, 20_000.0, 2e-5, 1500.0].map(tick), ["0.3", "0", "20k", "2e-5", "1500"]);
+        assert_eq!([0.1 + 0.2, 0.0, 20_000.0, 3.0 * 2e-4, 1500.0].map(tick), ["0.3", "0", "20k", "6e-4", "1500"]);
         assert_eq!(counts(0, 7, 8), [0, 1, 2, 3, 4, 5, 6, 7]);
         assert_eq!(counts(0, 50, 8), [0, 10, 20, 30, 40, 50]);
         assert_eq!(counts(3, 3, 8), [3]);

@@ -25,7 +25,7 @@ pub(crate) fn config_table(section: &Section) -> Markup {
             table.config {
                 thead { tr {
                     th scope="col" { "setting" }
-                    @for (position, series) in section.series.iter().enumerate() { th scope="col" { (label(position, series)) } }
+                    @for (style, series) in section.styled() { th scope="col" { (label(style, series)) } }
                 } }
                 tbody { @for row in &rows { (row.draw(section.series.len())) } }
             }

@@ -28,7 +28,7 @@ pub(crate) fn accuracy_figure(section: &Section) -> Figure {
     };
     Figure {
         name: "accuracy".to_owned(),
-        title: "Accuracy on every task over the tasks learned".to_owned(),
+        title: "Accuracy on every task over the tasks learned, %".to_owned(),
         panels: lines.into_iter().enumerate().map(panel).collect(),
         legend: Legend::Lines(keys(section)),
     }
@@ -43,7 +43,7 @@ pub(crate) fn drift_figure(section: &Section) -> Option<Figure> {
     if !scored {
         return None;
     }
-    let line = |style: usize, series: &Series| {
+    let line = |style: Style, series: &Series| {
         let tip = |learned: usize, spread: Spread| {
             let of =
                 |part: fn((f64, f64)) -> f64| series.spread(|run| not_learned(run, learned).map_or(f64::NAN, part));
@@ -63,11 +63,11 @@ pub(crate) fn drift_figure(section: &Section) -> Option<Figure> {
     lines.extend(drawn(section).map(|(style, series)| line(style, series)));
     let (domain, ticks) = nice(lines.iter().flat_map(values), false);
     let y = Axis { label: "points".to_owned(), domain, ticks, log: false };
-    let title = "mean over the tasks not learned yet, against the untouched model".to_owned();
+    let title = "points above or below the untouched model".to_owned();
     let plot = Plot {
         title,
-        width: 620.0,
-        height: 280.0,
+        width: 450.0,
+        height: 250.0,
         x: learned_axis(0, tasks.saturating_sub(1)),
         y,
         lines,
@@ -85,7 +85,7 @@ pub(crate) fn drift_figure(section: &Section) -> Option<Figure> {
 pub(crate) fn seen_figure(section: &Section) -> Figure {
     let tasks = section.tasks().len();
     let of = |run: &ReportRun, learned: usize| run.matrix.seen().get(learned - 1).copied().unwrap_or(f64::NAN);
-    let line = |style: usize, series: &Series| {
+    let line = |style: Style, series: &Series| {
         let tip = |learned, spread| format!("{}, {}: {}", series.label, after(section, learned), percent(spread));
         curve(series, style, 1..tasks + 1, of, tip)
     };
@@ -94,8 +94,8 @@ pub(crate) fn seen_figure(section: &Section) -> Figure {
     lines.extend(drawn(section).map(|(style, series)| line(style, series)));
     let (domain, ticks) = nice(lines.iter().flat_map(values), false);
     let y = percent_axis(domain, ticks, "accuracy, %");
-    let title = "all test images of the tasks learned so far".to_owned();
-    let plot = Plot { title, width: 620.0, height: 280.0, x: learned_axis(1, tasks), y, lines, borders: Vec::new() };
+    let title = "all test images of the tasks learned so far, %".to_owned();
+    let plot = Plot { title, width: 450.0, height: 250.0, x: learned_axis(1, tasks), y, lines, borders: Vec::new() };
     Figure {
         name: "seen".to_owned(),
         title: "Accuracy on everything seen".to_owned(),
@@ -106,22 +106,13 @@ pub(crate) fn seen_figure(section: &Section) -> Figure {
 
 /// The legend of all lines of a section: its series, the untouched model last.
 pub(crate) fn keys(section: &Section) -> Vec<Key> {
-    let series =
-        drawn(section).map(|(position, series)| Key { label: series.label.clone(), style: Style::Series(position) });
+    let series = drawn(section).map(|(style, series)| Key { label: series.label.clone(), style });
     series.chain([Key { label: "untouched model".to_owned(), style: Style::Reference }]).collect()
 }
 
-/// Series with their positions, without those that the reference line shows already.
-pub(crate) fn drawn(section: &Section) -> impl Iterator<Item = (usize, &Series)> {
-    section.series.iter().enumerate().filter(|(_, series)| !series.runs.iter().all(never_changes))
-}
-
-/// Whether a run scores what the untouched model scores, to the last image.
-fn never_changes(run: &ReportRun) -> bool {
-    let untouched = run.matrix.untouched();
-    let rows = run.matrix.rows().iter().zip(untouched.rows()).skip(1);
-    let same = |own: &f64, zero: &f64| own == zero || own.is_nan();
-    rows.clone().count() > 0 && rows.flat_map(|(own, zero)| own.iter().zip(zero)).all(|(own, zero)| same(own, zero))
+/// Series with their looks, without those that the reference line shows already.
+fn drawn(section: &Section) -> impl Iterator<Item = (Style, &Series)> {
+    section.styled().filter(|(style, _)| *style != Style::Reference)
 }
 
 fn accuracy_lines(section: &Section, task: usize) -> Vec<Line> {
@@ -138,7 +129,7 @@ fn accuracy_lines(section: &Section, task: usize) -> Vec<Line> {
 /// The mean of `figure` over seeds, with a band of a standard deviation.
 fn curve(
     series: &Series,
-    style: usize,
+    style: Style,
     learned: std::ops::Range<usize>,
     figure: impl Fn(&ReportRun, usize) -> f64,
     tip: impl Fn(usize, Spread) -> String,
@@ -148,7 +139,7 @@ fn curve(
         let band = spread.std.map(|std| (spread.mean - std, spread.mean + std));
         Point { x: learned as f64, y: spread.mean, band, tip: Some(tip(learned, spread)) }
     };
-    Line { label: series.label.clone(), style: Style::Series(style), points: learned.map(point).collect() }
+    Line { label: series.label.clone(), style, points: learned.map(point).collect() }
 }
 
 /// The line of the untouched model.

@@ -6,6 +6,7 @@
 mod config;
 mod config_table;
 mod curves;
+mod fairness_table;
 mod page;
 mod run;
 mod section;

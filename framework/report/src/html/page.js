@@ -80,7 +80,7 @@
     differing?.addEventListener('change', apply);
   }
 
-  // Paper shows everything.
+  // Paper shows what is folded away.
   const opened = new Set();
   addEventListener('beforeprint', () => {
     for (const one of document.querySelectorAll('details:not([open])')) { one.open = true; opened.add(one); }

@@ -7,6 +7,7 @@ use super::{
     Report,
     config_table::config_table,
     curves::{accuracy_figure, drift_figure, seen_figure},
+    fairness_table::fairness_table,
     run::ReportRun,
     section::{Section, Series},
     tables::{cost_table, forgetting_table, known, last_table, metrics_table, other_table, runs_table},
@@ -58,13 +59,14 @@ pub(crate) fn page(report: &Report) -> String {
 }
 
 /// The parts of a section, with their names in links.
-const PARTS: [(&str, &str); 8] = [
+const PARTS: [(&str, &str); 9] = [
     ("figures", "Figures"),
     ("matrices", "Matrices"),
     ("curves", "Curves"),
     ("forgetting", "Forgetting"),
     ("training", "Training"),
     ("cost", "Cost"),
+    ("fairness", "Fairness"),
     ("config", "Settings"),
     ("runs", "Runs"),
 ];
@@ -117,6 +119,7 @@ fn draw_section(section: &Section, anchor: &str) -> Markup {
             (part(&id("forgetting"), "Forgetting", &forgetting_table(section)))
             (part(&id("training"), "Training", &training(section)))
             (part(&id("cost"), "Cost", &cost_table(section)))
+            (part(&id("fairness"), "Fairness", &fairness_table(section).unwrap_or_else(|| html! { p.note { "There is one method, and nothing to compare it with." } })))
             (part(&id("config"), "Settings", &html! { details open { summary { "All settings with their origins" } (config_table(section)) } }))
             (part(&id("runs"), "Runs", &runs_table(section)))
         }
@@ -153,7 +156,7 @@ fn facts(section: &Section) -> Markup {
     let seeds: Vec<String> = seeds.iter().map(u64::to_string).collect();
     html! {
         dl.facts {
-            (fact("scenario", &html! { (result.scenario) " (" (result.procedure) "), " (count(result.tasks.len(), "task")) ", " (count(classes, "class entry")) ", " (count(images, "test image")) }))
+            (fact("scenario", &html! { (result.scenario) " (" (result.procedure) "): " (count(result.tasks.len(), "task")) ", " (count(classes, "class name")) ", " (count(images, "test image")) }))
             (fact("judged with", &html! { (known(protocol)) }))
             (fact("model", &html! { (result.model) ", weights " code title=(environment.weights_sha256) { (short_hash(&environment.weights_sha256)) } }))
             (fact("split family", &html! { (splits_line(&environment.tasks).trim_start_matches("splits: ")) }))
@@ -217,7 +220,7 @@ fn matrices(section: &Section) -> Markup {
     let of_own = |run: &ReportRun| Some(run.matrix.clone());
     let of_other = |run: &ReportRun| run.other.clone();
     html! {
-        p.note { "Rows: after which task; columns: on which test set. " (known(own)) "." }
+        p.note { "Rows: after which task; columns: on which test set; " (known(own)) "." }
         (protocol_matrices(section, &of_own))
         @if section.runs().any(|run| run.other.is_some()) {
             details { summary { "The same, " (known(other)) } (protocol_matrices(section, &of_other)) }
@@ -240,7 +243,7 @@ fn protocol_matrices(section: &Section, of: Choice<'_>) -> Markup {
                         @if let Some(drawing) = single(run, &series.label) { (drawing.inline()) }
                     } @else {
                         (mean_matrix(section, series, of, domain).inline())
-                        details { summary { "every run of " (series.label) }
+                        details.seeds { summary { "every run of " (series.label) }
                             @for run in &series.runs { @if let Some(drawing) = single(run, &series.label) { (drawing.inline()) } }
                         }
                     }

@@ -13,7 +13,10 @@ use super::{
     config::{Setting, read_settings},
     steps::Steps,
 };
-use crate::settings::Settings;
+use crate::{
+    comparison::FinishedRun,
+    settings::{Difference, Settings},
+};
 
 /// A run folder, finished or not.
 pub(crate) struct ReportRun {
@@ -31,8 +34,8 @@ pub(crate) struct ReportRun {
     pub settings: Vec<Setting>,
     /// Its training steps.
     pub steps: Steps,
-    /// What it has in common with its repetitions.
-    repeated: Settings,
+    /// All that its outcome depends on.
+    all: Settings,
 }
 
 impl ReportRun {
@@ -50,15 +53,27 @@ impl ReportRun {
             environment: read_environment(folder)?,
             settings: read_settings(folder)?,
             steps: Steps::read(folder, result.tasks.len(), result.finished)?,
-            repeated: Settings::read(folder, &result)?.without_seed(),
+            all: Settings::read(folder, &result)?,
             result,
             matrix,
         })
     }
 
-    /// Everything but the seed that the outcome depends on.
-    pub fn repeated(&self) -> &Settings {
-        &self.repeated
+    /// The first setting in which it differs from `other`, the seed left out.
+    pub fn difference(&self, other: &Self) -> Option<Difference> {
+        let repeated = |run: &Self| run.all.clone().without_seed();
+        repeated(self).first_difference(&repeated(other))
+    }
+
+    /// The run as comparisons have it.
+    pub fn compared(&self) -> FinishedRun {
+        FinishedRun {
+            folder: self.folder.clone(),
+            result: self.result.clone(),
+            matrix: self.matrix.clone(),
+            environment: self.environment.clone(),
+            settings: self.all.clone(),
+        }
     }
 
     /// Tasks learned so far.

@@ -3,7 +3,7 @@ use std::{collections::BTreeSet, path::PathBuf};
 use clf_core::{Error, Protocol, metrics::AccuracyMatrix};
 
 use super::run::ReportRun;
-use crate::{comparison::Spread, tables::splits_line};
+use crate::{charts::Style, comparison::Spread, tables::splits_line};
 
 /// Runs that may stand in one table: of one scenario, on the same data, from the same model.
 pub(crate) struct Section {
@@ -67,6 +67,15 @@ impl Section {
         self.series.iter().flat_map(|series| &series.runs)
     }
 
+    /// The series with their looks: one that never changes looks like the untouched model.
+    pub fn styled(&self) -> impl Iterator<Item = (Style, &Series)> {
+        self.series.iter().scan(0, |next, series| {
+            let style = if series.never_changes() { Style::Reference } else { Style::Series(*next) };
+            *next += usize::from(style != Style::Reference);
+            Some((style, series))
+        })
+    }
+
     /// Task names.
     pub fn tasks(&self) -> &[String] {
         &self.first().result.tasks
@@ -81,7 +90,7 @@ impl Section {
         let same = |series: &&mut Series| {
             let first = &series.runs[0];
             first.result.method == run.result.method
-                && first.repeated() == run.repeated()
+                && first.difference(&run).is_none()
                 && series.runs.iter().all(|other| other.result.seed != run.result.seed)
         };
         match self.series.iter_mut().find(same) {
@@ -106,7 +115,7 @@ impl Section {
         let method = &run.result.method;
         let others =
             self.series.iter().enumerate().filter(|(j, other)| *j != i && other.runs[0].result.method == *method);
-        let difference = others.map(|(_, other)| run.repeated().first_difference(other.runs[0].repeated()));
+        let difference = others.map(|(_, other)| run.difference(&other.runs[0]));
         match difference.flatten().next() {
             Some(difference) => format!("{method} ({} = {})", difference.key, difference.left),
             None => method.clone(),
@@ -117,6 +126,17 @@ impl Section {
 impl Series {
     fn of(run: ReportRun) -> Self {
         Self { label: run.result.method.clone(), runs: vec![run] }
+    }
+
+    /// Whether all its runs score what the untouched model scores, to the last image.
+    fn never_changes(&self) -> bool {
+        let unchanged = |run: &ReportRun| {
+            let untouched = run.matrix.untouched();
+            let pairs =
+                || run.matrix.rows().iter().zip(untouched.rows()).skip(1).flat_map(|(own, zero)| own.iter().zip(zero));
+            pairs().count() > 0 && pairs().all(|(own, zero)| own == zero || own.is_nan())
+        };
+        self.runs.iter().all(unchanged)
     }
 
     /// A figure over the runs that have it.

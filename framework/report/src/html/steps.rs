@@ -121,6 +121,11 @@ impl Steps {
         self.tasks.get(task).into_iter().flat_map(BTreeMap::values).map(Vec::len).max().unwrap_or(0)
     }
 
+    /// Steps of all tasks.
+    pub fn total(&self) -> usize {
+        (0..self.tasks.len()).map(|task| self.count(task)).sum()
+    }
+
     /// Values of a quantity in a task.
     pub fn values(&self, task: usize, quantity: &Quantity) -> &[f64] {
         self.tasks.get(task).and_then(|task| task.get(quantity)).map_or(&[], Vec::as_slice)

@@ -1,12 +1,15 @@
 //! Tables that a reader can sort.
 
-use clf_core::metrics::{AccuracyMatrix, names};
+use clf_core::{
+    cost::Cost,
+    metrics::{AccuracyMatrix, names},
+};
 use maud::{Markup, html};
 
 use super::{
     run::ReportRun,
     section::{Section, Series, cell},
-    text::{short_hash, spread},
+    text::{short_hash, spread, thousands},
 };
 use crate::{charts::Style, comparison::Spread, grid::decimal};
 
@@ -44,6 +47,11 @@ impl Cell {
         Self { text: html! { (text) }, value: Some(value) }
     }
 
+    /// A number of things, which is large.
+    fn count(value: Spread) -> Self {
+        Self::number(value.mean, &thousands(value.mean))
+    }
+
     fn spread(value: Spread) -> Self {
         Self::number(value.mean, &spread(value))
     }
@@ -51,9 +59,9 @@ impl Cell {
 
 fn table(caption: &str, columns: &[Column], rows: Vec<Vec<Cell>>) -> Markup {
     html! {
+        h4 { (caption) }
         div.scroll tabindex="0" role="region" aria-label=(caption) {
             table.sortable {
-                caption { (caption) }
                 thead { tr { @for column in columns {
                     th.number[column.numeric] scope="col" data-type=(if column.numeric { "number" } else { "text" })
                         title=[(!column.hint.is_empty()).then_some(column.hint)] { (column.title) }
@@ -71,20 +79,20 @@ fn table(caption: &str, columns: &[Column], rows: Vec<Vec<Cell>>) -> Markup {
 }
 
 /// The label of a series beside its colour.
-pub(crate) fn label(position: usize, series: &Series) -> Markup {
+pub(crate) fn label(style: Style, series: &Series) -> Markup {
     html! {
-        svg.chart.key width="26" height="12" viewBox="0 0 26 12" aria-hidden="true" { (Style::Series(position).sample(0.0, 6.0)) }
+        svg.chart.key width="26" height="12" viewBox="0 0 26 12" aria-hidden="true" { (style.sample(0.0, 6.0)) }
         " " (series.label)
     }
 }
 
-fn label_cell(position: usize, series: &Series) -> Cell {
-    Cell { text: label(position, series), value: None }
+fn label_cell(style: Style, series: &Series) -> Cell {
+    Cell { text: label(style, series), value: None }
 }
 
 fn rows(section: &Section, mut cells: impl FnMut(&Series) -> Vec<Cell>) -> Vec<Vec<Cell>> {
-    let row = |(position, series)| std::iter::once(label_cell(position, series)).chain(cells(series)).collect();
-    section.series.iter().enumerate().map(row).collect()
+    let row = |(style, series)| std::iter::once(label_cell(style, series)).chain(cells(series)).collect();
+    section.styled().map(row).collect()
 }
 
 /// What a figure says, in one sentence.
@@ -196,29 +204,60 @@ fn forgetting(matrix: &AccuracyMatrix, task: usize) -> f64 {
     best - last[task]
 }
 
-/// Time and other costs of every series.
+/// Bytes of the unit in which memory is given.
+const MEBIBYTE: f64 = 1_048_576.0;
+
+/// Time, memory and other costs of every series.
 pub(crate) fn cost_table(section: &Section) -> Markup {
     let columns = [
         Column::text("method"),
         Column::number("seconds", "wall time of a run"),
+        Column::number("CPU s", "processor time of all threads"),
+        Column::number("GPU s", "time in which a GPU was trained or scored on"),
+        Column::number("memory, MiB", "most memory of the process, without that of a GPU"),
         Column::number("steps", "training steps of a run"),
+        Column::number("images/s", "images of the task and of the reference set per second of the training steps"),
+        Column::number("waited, s", "time in which training waited for images"),
+        Column::number("trained", "parameters that training changes"),
         Column::number(
-            "images/s",
-            "images of the task and of the reference set per second, in the middle of all steps",
+            "stored",
+            "numbers kept after the last task: weights, and what the method needs for another task",
         ),
-        Column::number("waited s", "seconds in which training waited for images"),
+        Column::number("images kept", "images of earlier tasks that are kept"),
     ];
-    let steps = |run: &ReportRun| (0..run.result.tasks.len()).map(|task| run.steps.count(task)).sum::<usize>() as f64;
     let cells = |series: &Series| {
-        let steps = series.spread(steps);
+        let of = |figure: fn(&Cost) -> Option<f64>| {
+            series.spread(|run| run.result.cost.as_ref().and_then(figure).unwrap_or(f64::NAN))
+        };
+        let speed = |run: &ReportRun| {
+            let recorded = run.result.cost.as_ref().and_then(|cost| cost.images_per_second);
+            recorded.or_else(|| run.steps.median_speed()).unwrap_or(f64::NAN)
+        };
         vec![
             Cell::spread(series.spread(|run| run.result.seconds)),
-            Cell::number(steps.mean, &format!("{:.0}", steps.mean)),
-            Cell::spread(series.spread(|run| run.steps.median_speed().unwrap_or(f64::NAN))),
+            Cell::spread(of(|cost| cost.cpu_seconds)),
+            Cell::spread(of(|cost| cost.gpu_seconds)),
+            Cell::spread(of(|cost| cost.peak_memory_bytes.map(|bytes| bytes as f64 / MEBIBYTE))),
+            Cell::count(series.spread(|run| run.steps.total() as f64)),
+            Cell::spread(series.spread(speed)),
             Cell::spread(series.spread(|run| run.steps.waited.unwrap_or(f64::NAN))),
+            Cell::count(of(|cost| Some(cost.trained_parameters as f64))),
+            Cell::count(of(|cost| Some(cost.stored_parameters as f64))),
+            Cell::count(of(|cost| Some(cost.stored_images as f64))),
         ]
     };
-    table("Cost of a run", &columns, rows(section, cells))
+    let (columns, rows) = known_columns(columns.into(), rows(section, cells));
+    table("Cost of a run: mean ± standard deviation over seeds", &columns, rows)
+}
+
+/// Leaves out columns of numbers without a number: records of earlier versions have fewer.
+fn known_columns(columns: Vec<Column>, rows: Vec<Vec<Cell>>) -> (Vec<Column>, Vec<Vec<Cell>>) {
+    let is_known = |cell: &Cell| cell.value.is_none_or(f64::is_finite);
+    let known: Vec<bool> = (0..columns.len()).map(|column| rows.iter().any(|row| is_known(&row[column]))).collect();
+    let keep =
+        |row: Vec<Cell>| row.into_iter().zip(&known).filter(|(_, known)| **known).map(|(cell, _)| cell).collect();
+    let columns = columns.into_iter().zip(&known).filter(|(_, known)| **known).map(|(column, _)| column).collect();
+    (columns, rows.into_iter().map(keep).collect())
 }
 
 /// Every run: where it is and where it was made.
@@ -274,7 +313,7 @@ mod tests {
     fn headers_and_cells_are_escaped_and_numbers_can_be_sorted() {
         let columns = [Column::text("<method>"), Column::number("a\"b", "so & so")];
         let text = table("c<", &columns, vec![vec![Cell::text("<i>"), Cell::number(1.25, "1.2")]]).into_string();
-        for part in ["&lt;method&gt;", "title=\"so &amp; so\"", "&lt;i&gt;", "data-value=\"1.25\"", "<caption>c&lt;"] {
+        for part in ["&lt;method&gt;", "title=\"so &amp; so\"", "&lt;i&gt;", "data-value=\"1.25\"", "<h4>c&lt;</h4>"] {
             assert!(text.contains(part), "no {part} in {text}");
         }
         let unknown = table("", &columns, vec![vec![Cell::number(f64::NAN, "-")]]).into_string();

@@ -26,6 +26,19 @@ pub(crate) fn points(value: Spread) -> String {
     }
 }
 
+/// A whole number with narrow spaces between thousands; a dash where there is none.
+pub(crate) fn thousands(value: f64) -> String {
+    if value.is_nan() {
+        return "-".to_owned();
+    }
+    let digits = format!("{value:.0}");
+    let grouped = digits.char_indices().flat_map(|(i, digit)| {
+        let space = i > 0 && (digits.len() - i) % 3 == 0;
+        space.then_some('\u{202f}').into_iter().chain([digit])
+    });
+    grouped.collect()
+}
+
 /// The start of a hash, long enough to tell files apart.
 pub(crate) fn short_hash(hash: &str) -> String {
     hash.chars().take(12).collect()
@@ -45,6 +58,15 @@ mod tests {
     #[test]
     fn names_become_plain_file_names() {
         assert_eq!(["zscl (train.lr = 1e-3)", "../<x>", "ÄÖ"].map(slug), ["zscl-train-lr-1e-3", "x", "unnamed"]);
+    }
+
+    #[test]
+    fn large_numbers_are_grouped() {
+        assert_eq!(
+            [0.0, 999.0, 1000.0, 1_234_567.4].map(thousands),
+            ["0", "999", "1\u{202f}000", "1\u{202f}234\u{202f}567"]
+        );
+        assert_eq!(thousands(f64::NAN), "-");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::{
     section::{Section, Series},
     steps::Quantity,
 };
-use crate::charts::{Axis, Border, Figure, Key, Legend, Line, Plot, Point, Style, nice};
+use crate::charts::{Axis, Border, Figure, Key, Legend, Line, Plot, Point, Style, counts, nice};
 
 /// Points of a line, about: as many as a screen shows.
 const POINTS: usize = 360;
@@ -29,8 +29,7 @@ pub(crate) fn training_figure(section: &Section) -> Option<Figure> {
         return None;
     }
     let quantities: BTreeSet<&Quantity> = section.runs().flat_map(|run| run.steps.quantities()).collect();
-    let keys =
-        trained(section).map(|(position, series)| Key { label: series.label.clone(), style: Style::Series(position) });
+    let keys = trained(section).map(|(style, series)| Key { label: series.label.clone(), style });
     Some(Figure {
         name: "training".to_owned(),
         title: "Loss terms, learning rate and gradient norm over the steps".to_owned(),
@@ -40,15 +39,15 @@ pub(crate) fn training_figure(section: &Section) -> Option<Figure> {
 }
 
 /// Series that took a step, with their positions.
-fn trained(section: &Section) -> impl Iterator<Item = (usize, &Series)> {
+fn trained(section: &Section) -> impl Iterator<Item = (Style, &Series)> {
     let steps = |run: &ReportRun| run.steps.quantities().next().is_some();
-    section.series.iter().enumerate().filter(move |(_, series)| series.runs.iter().any(steps))
+    section.styled().filter(move |(_, series)| series.runs.iter().any(steps))
 }
 
 fn panel(section: &Section, timeline: &Timeline, quantity: &Quantity) -> Plot {
-    let line = |(position, series): (usize, &Series)| {
+    let line = |(style, series): (Style, &Series)| {
         let points = timeline.points(series, quantity);
-        Line { label: series.label.clone(), style: Style::Series(position), points }
+        Line { label: series.label.clone(), style, points }
     };
     let lines: Vec<Line> =
         trained(section).map(line).filter(|line| line.points.iter().any(|point| point.y.is_finite())).collect();
@@ -59,13 +58,13 @@ fn panel(section: &Section, timeline: &Timeline, quantity: &Quantity) -> Plot {
     let (low, high) = values().fold((f64::INFINITY, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
     let log = low > 0.0 && high / low > LINEAR;
     let (domain, ticks) = nice(values(), log);
-    let unit = if log { "value (logarithmic)" } else { "value" };
+    let title = quantity.title();
     Plot {
-        title: quantity.title(),
-        width: 460.0,
-        height: 230.0,
+        title: if log { format!("{title}, logarithmic") } else { title },
+        width: 400.0,
+        height: 220.0,
         x: timeline.axis(),
-        y: Axis { label: unit.to_owned(), domain, ticks, log },
+        y: Axis { label: "value".to_owned(), domain, ticks, log },
         borders: timeline.borders(section.tasks()),
         lines,
     }
@@ -96,9 +95,8 @@ impl Timeline {
 
     fn axis(&self) -> Axis {
         let end = self.end() as f64;
-        let (_, ticks) = nice([0.0, end].into_iter(), false);
         let label = if self.equal { "step" } else { "step of the longest run; other runs are stretched to it" };
-        let ticks = ticks.into_iter().filter(|tick| *tick <= end).collect();
+        let ticks = counts(0, self.end(), 6).into_iter().map(|tick| tick as f64).collect();
         Axis { label: label.to_owned(), domain: (0.0, end), ticks, log: false }
     }
 
