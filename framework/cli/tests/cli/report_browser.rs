@@ -46,8 +46,16 @@ found.settings.push(visible());
 filter.value = '';
 document.querySelector('.filter input[type=checkbox]').click();
 found.settings.push(visible());
-document.body.append(Object.assign(document.createElement('pre'), { id: 'probe', textContent: JSON.stringify(found) }));
+if (parent === window) document.body.append(Object.assign(document.createElement('pre'), { id: 'probe', textContent: JSON.stringify(found) }));
+else parent.postMessage(JSON.stringify(found), '*');
 ";
+
+/// Holds a page of the width of a phone: windows cannot be that narrow.
+const PHONE: &str =
+    "<!DOCTYPE html><body><iframe src='probed.html' style='width:390px;height:844px;border:0'></iframe><script>
+addEventListener('message', (event) => {
+  document.body.append(Object.assign(document.createElement('pre'), { id: 'probe', textContent: event.data }));
+});</script></body>";
 
 /// The browser; without one a line that cannot be overlooked.
 fn chromium(test: &str) -> Option<PathBuf> {
@@ -80,18 +88,20 @@ impl Browser<'_> {
         command.arg(format!("--user-data-dir={}", self.bench.path("browser").display()));
         command.args(flags).arg(format!("file://{}", self.bench.path(page).display()));
         // A browser that hangs must not hold the tests up for ever.
-        let output = assert_cmd::Command::from_std(command).timeout(Duration::from_secs(120)).output().unwrap();
+        let output = assert_cmd::Command::from_std(command).timeout(Duration::from_mins(2)).output().unwrap();
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         let console: Vec<&str> = told.lines().filter(|line| line.contains("CONSOLE")).collect();
         assert!(console.is_empty(), "{page}: {console:#?}");
         output
     }
 
-    /// What the probe finds on a page, at some width.
-    fn probe(&self, page: &str, width: usize) -> Value {
+    /// What the probe finds on a page.
+    fn probe(&self, page: &str, phone: bool) -> Value {
         let probed = self.bench.read(page).replace("</body>", &format!("<script>{PROBE}</script></body>"));
         self.bench.write("probed.html", &probed);
-        let dom = text(&self.open("probed.html", &["--dump-dom", &format!("--window-size={width},900")]).stdout);
+        self.bench.write("phone.html", PHONE);
+        let page = if phone { "phone.html" } else { "probed.html" };
+        let dom = text(&self.open(page, &["--dump-dom", "--window-size=1280,900"]).stdout);
         let found = dom.split("<pre id=\"probe\">").nth(1).unwrap_or_else(|| panic!("the probe did not end: {dom}"));
         serde_json::from_str(&found.split("</pre>").next().unwrap().replace("&amp;", "&")).unwrap()
     }
@@ -113,7 +123,7 @@ fn a_report_works_in_a_browser() {
     bench.ok(&format!("report {folders}"));
     let browser = Browser { program, bench: &bench };
 
-    let found = browser.probe("report.html", 1280);
+    let found = browser.probe("report.html", false);
     let names = |value: &Value| {
         value.as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
@@ -134,7 +144,8 @@ fn a_report_works_in_a_browser() {
     assert!(settings[1] == 1 && settings[2] > 1 && settings[2] < settings[0], "{settings:?}");
     assert!(found["overflow"].as_f64().unwrap() <= 0.0, "{found}");
 
-    let narrow = browser.probe("report.html", 390);
+    let narrow = browser.probe("report.html", true);
+    assert_eq!(narrow["width"], 390);
     assert!(narrow["overflow"].as_f64().unwrap() <= 0.0, "wider than the screen of a phone: {narrow}");
     assert!(browser.screenshot("report.html", "1280,1600") > 0.1);
     assert!(browser.screenshot("report.html", "390,844") > 0.1);
@@ -151,7 +162,7 @@ fn by_transfer(bench: &Bench) -> Vec<String> {
             let result = bench.read(format!("runs/small-{method}-{seed}/result.json"));
             serde_json::from_str::<Value>(&result).unwrap()["metrics"]["transfer"].as_f64().unwrap()
         };
-        (of(0) + of(1)) / 2.0
+        f64::midpoint(of(0), of(1))
     };
     let mut methods = ["zero-shot", "finetune", "zscl"];
     methods.sort_by(|a, b| transfer(b).total_cmp(&transfer(a)));

@@ -60,7 +60,7 @@ impl HeatMap<'_> {
             text.heading x="2" y="14" { (cut(&self.title, 60)) }
             (column_names(&names, origin, &cells, slanted))
             @for row in 0..self.rows.len() {
-                @if row % cells.every == 0 {
+                @if row == 0 || (row - 1) % cells.every == 0 {
                     text.end x=(number(left - 6.0)) y=(number(top + (row as f64 + 0.5) * cells.height + 3.8)) {
                         @if row == 0 { "zero-shot" } @else { (names[row - 1]) }
                     }
@@ -122,12 +122,15 @@ impl HeatMap<'_> {
         let stairs: Vec<String> = (0..rows).map(|row| format!("H{}V{}", x(row), y(row + 1))).collect();
         let stairs = format!("M{} {}{}", x(0), y(0), stairs.concat());
         html! {
-            @for row in 1..rows {
-                rect.halo x=(x(row - 1)) y=(y(row)) width=(number(cells.width)) height=(number(cells.height)) rx="2" {}
-                rect.learned x=(x(row - 1)) y=(y(row)) width=(number(cells.width)) height=(number(cells.height)) rx="2" {}
+            @if cells.numbers.is_none() {
+                path class="stairs fine" d=(stairs) {}
+            } @else {
+                @for row in 1..rows { @for class in ["halo", "learned"] {
+                    rect class=(class) x=(x(row - 1)) y=(y(row)) width=(number(cells.width)) height=(number(cells.height)) rx="2" {}
+                } }
+                path.halo d=(stairs) {}
+                path.stairs d=(stairs) {}
             }
-            path.halo d=(stairs) {}
-            path.stairs d=(stairs) {}
         }
     }
 }

@@ -15,6 +15,9 @@ const TEXT: f64 = 11.0;
 /// From this many points on, marks would cover the line.
 const MOST_MARKS: usize = 26;
 
+/// From this many lines on, bands would cover each other.
+const MOST_BANDS: usize = 5;
+
 /// Lines over a common horizontal axis.
 pub(crate) struct Plot {
     /// What is shown.
@@ -150,7 +153,8 @@ impl Plot {
             (self.horizontal_lines(&x, &y))
             (self.borders(&x, &y))
             (self.horizontal_axis(&x, &y))
-            @for line in &self.lines { (line.band(&x, &y)) }
+            @let band = if self.lines.len() > MOST_BANDS { "band faint" } else { "band" };
+            @for line in &self.lines { (line.band(&x, &y, band)) }
             @for line in &self.lines { (line.draw(&x, &y)) }
         };
         let label = format!("{}: {} over {}", self.title, self.y.label, self.x.label);
@@ -203,7 +207,7 @@ impl Line {
         self.points.split(|point| !point.y.is_finite()).filter(|piece| !piece.is_empty())
     }
 
-    fn band(&self, x: &Scale, y: &Scale) -> Markup {
+    fn band(&self, x: &Scale, y: &Scale, class: &str) -> Markup {
         let place = |at: f64, value: f64| format!("{} {}", number(x.at(at)), number(y.at(value)));
         let outline = |piece: &[Point]| {
             let upper = piece.iter().filter_map(|point| Some(place(point.x, point.band?.1)));
@@ -212,7 +216,7 @@ impl Line {
         };
         html! {
             @for outline in self.pieces().map(outline).filter(|outline| outline.len() > 2) {
-                path class=(format!("band {}", self.style.class())) d=(format!("M{}Z", outline.join("L"))) {}
+                path class=(format!("{class} {}", self.style.class())) d=(format!("M{}Z", outline.join("L"))) {}
             }
         }
     }

@@ -265,7 +265,9 @@ fn draw_matrix(run: &ReportRun, of: Choice<'_>, domain: (f64, f64), title: &str)
 
 fn mean_matrix(section: &Section, series: &Series, of: Choice<'_>, domain: (f64, f64)) -> Drawing {
     let rows = series.mean_rows(of);
-    let title = format!("{}, mean over {} seeds", series.label, series.runs.len());
+    let unfinished = series.runs.iter().filter(|run| !run.result.finished).count();
+    let note = if unfinished == 0 { String::new() } else { format!(", {unfinished} not finished") };
+    let title = format!("{}, mean over {} seeds{note}", series.label, series.runs.len());
     HeatMap { title, tasks: section.tasks(), rows: &rows, domain }.draw()
 }
 

@@ -11,7 +11,7 @@ use crate::charts::{Axis, Border, Figure, Key, Legend, Line, Plot, Point, Style,
 
 /// Points of a line, about: as many as a screen shows.
 const POINTS: usize = 360;
-/// Values from the smallest to this many times it are drawn to a common linear scale.
+/// Losses whose largest value is more than this many times the smallest are drawn to a logarithmic scale.
 const LINEAR: f64 = 1000.0;
 
 /// Where the tasks begin on a common axis of steps.
@@ -56,7 +56,8 @@ fn panel(section: &Section, timeline: &Timeline, quantity: &Quantity) -> Plot {
         lines.iter().flat_map(|line| &line.points).flat_map(of).filter(|value| value.is_finite())
     };
     let (low, high) = values().fold((f64::INFINITY, 0.0_f64), |(low, high), value| (low.min(value), high.max(value)));
-    let log = low > 0.0 && high / low > LINEAR;
+    let is_loss = matches!(quantity, Quantity::Loss | Quantity::Term(_));
+    let log = is_loss && low > 0.0 && high / low > LINEAR;
     let (domain, ticks) = nice(values(), log);
     let title = quantity.title();
     Plot {
