@@ -208,7 +208,9 @@ impl Line {
     }
 
     fn band(&self, x: &Scale, y: &Scale, class: &str) -> Markup {
-        let place = |at: f64, value: f64| format!("{} {}", number(x.at(at)), number(y.at(value)));
+        // A mean plus a deviation may leave the axis.
+        let place =
+            |at: f64, value: f64| format!("{} {}", number(x.at(at)), number(y.at(value.clamp(y.domain.0, y.domain.1))));
         let outline = |piece: &[Point]| {
             let upper = piece.iter().filter_map(|point| Some(place(point.x, point.band?.1)));
             let lower = piece.iter().rev().filter_map(|point| Some(place(point.x, point.band?.0)));

@@ -16,6 +16,7 @@ mod text;
 mod training;
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -83,11 +84,12 @@ impl Report {
         fs::create_dir_all(folder).map_err(|error| Error::io("create the folder", folder, error))?;
         let fonts = Fonts::of_the_system();
         let mut written = Figures { drawings: Vec::new(), pictures: Vec::new() };
+        let mut names = BTreeSet::new();
         for (i, section) in self.sections.iter().enumerate() {
             let anchor = page::anchor(self, i);
             for figure in page::figures(section) {
                 let svg = figure.drawing().standalone();
-                let path = folder.join(format!("{anchor}-{}.svg", figure.name));
+                let path = folder.join(unused(&format!("{anchor}-{}", figure.name), &mut names) + ".svg");
                 write_atomically(&path, svg.as_bytes())?;
                 if let Some(fonts) = &fonts {
                     let picture = path.with_extension("png");
@@ -105,7 +107,27 @@ impl Report {
     }
 }
 
+/// `name`, with a number where it is used already: plain file names can be equal where labels differ.
+fn unused(name: &str, names: &mut BTreeSet<String>) -> String {
+    let candidates = std::iter::once(name.to_owned()).chain((2..).map(|number| format!("{name}-{number}")));
+    let free = candidates.into_iter().find(|candidate| !names.contains(candidate)).unwrap_or_default();
+    names.insert(free.clone());
+    free
+}
+
 /// Whether a file begins as reports do.
 fn is_report(path: &Path) -> bool {
     fs::read_to_string(path).is_ok_and(|text| text.contains(page::GENERATOR))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_figure_replaces_another_one() {
+        let mut names = BTreeSet::new();
+        let given = ["a", "a", "b", "a"].map(|name| unused(name, &mut names));
+        assert_eq!(given, ["a", "a-2", "b", "a-3"]);
+    }
 }

@@ -144,6 +144,12 @@ impl Series {
         Spread::of(self.runs.iter().map(figure).filter(|value| !value.is_nan()))
     }
 
+    /// A figure of a whole run: over the finished runs where there are any.
+    pub fn spread_of_whole(&self, figure: impl Fn(&ReportRun) -> f64) -> Spread {
+        let any = self.runs.iter().any(|run| run.result.finished);
+        self.spread(|run| if any && !run.result.finished { f64::NAN } else { figure(run) })
+    }
+
     /// The mean of the matrices of all runs, as far as the furthest of them goes.
     pub fn mean_rows(&self, of: impl Fn(&ReportRun) -> Option<AccuracyMatrix>) -> Vec<Vec<f64>> {
         let matrices: Vec<AccuracyMatrix> = self.runs.iter().filter_map(of).collect();

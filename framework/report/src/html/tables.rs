@@ -120,7 +120,7 @@ pub(crate) fn metrics_table(section: &Section) -> Markup {
     let columns: Vec<Column> = std::iter::once(Column::text("method")).chain(figures).chain(end).collect();
     let cells = |series: &Series| {
         let figures = metrics.iter().map(|metric| Cell::spread(series.spread(|run| run.metric(metric))));
-        let seconds = Cell::spread(series.spread(|run| run.result.seconds));
+        let seconds = Cell::spread(series.spread_of_whole(|run| run.result.seconds));
         let count = series.runs.len();
         figures.chain([seconds, Cell::number(count as f64, &count.to_string()), state_cell(series)]).collect()
     };
@@ -187,8 +187,8 @@ fn task_table(
     let columns = std::iter::once(Column::text("method")).chain(tasks.iter().map(|task| Column::number(task, hint)));
     let columns: Vec<Column> = columns.chain([Column::number("mean", "over the tasks that have a value")]).collect();
     let cells = |series: &Series| {
-        let of_task = |task: usize| Cell::spread(series.spread(|run| figure(run, task)));
-        let mean = series.spread(|run| {
+        let of_task = |task: usize| Cell::spread(series.spread_of_whole(|run| figure(run, task)));
+        let mean = series.spread_of_whole(|run| {
             Spread::of((0..tasks.len()).map(|task| figure(run, task)).filter(|value| !value.is_nan())).mean
         });
         (0..tasks.len()).map(of_task).chain([Cell::spread(mean)]).collect()
@@ -227,18 +227,18 @@ pub(crate) fn cost_table(section: &Section) -> Markup {
     ];
     let cells = |series: &Series| {
         let of = |figure: fn(&Cost) -> Option<f64>| {
-            series.spread(|run| run.result.cost.as_ref().and_then(figure).unwrap_or(f64::NAN))
+            series.spread_of_whole(|run| run.result.cost.as_ref().and_then(figure).unwrap_or(f64::NAN))
         };
         let speed = |run: &ReportRun| {
             let recorded = run.result.cost.as_ref().and_then(|cost| cost.images_per_second);
             recorded.or_else(|| run.steps.median_speed()).unwrap_or(f64::NAN)
         };
         vec![
-            Cell::spread(series.spread(|run| run.result.seconds)),
+            Cell::spread(series.spread_of_whole(|run| run.result.seconds)),
             Cell::spread(of(|cost| cost.cpu_seconds)),
             Cell::spread(of(|cost| cost.gpu_seconds)),
             Cell::spread(of(|cost| cost.peak_memory_bytes.map(|bytes| bytes as f64 / MEBIBYTE))),
-            Cell::count(series.spread(|run| run.steps.total() as f64)),
+            Cell::count(series.spread_of_whole(|run| run.steps.total() as f64)),
             Cell::spread(series.spread(speed)),
             Cell::spread(series.spread(|run| run.steps.waited.unwrap_or(f64::NAN))),
             Cell::count(of(|cost| Some(cost.trained_parameters as f64))),

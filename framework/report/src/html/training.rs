@@ -121,28 +121,14 @@ impl Timeline {
     fn task_points(&self, series: &Series, quantity: &Quantity, task: usize, most: usize) -> Vec<Point> {
         let (start, length) = (self.starts[task] as f64, self.length(task));
         let buckets = length.min(most);
-        let mut collected: Vec<Vec<f64>> = vec![Vec::new(); buckets];
-        for run in &series.runs {
-            let steps = self.steps_of(run, task);
-            for (step, value) in
-                run.steps.values(task, quantity).iter().enumerate().filter(|(_, value)| value.is_finite())
-            {
-                let bucket = (step * buckets / steps.max(1)).min(buckets - 1);
-                collected[bucket].push(*value);
-            }
-        }
+        let values = series.runs.iter().map(|run| (run.steps.values(task, quantity), self.steps_of(run, task)));
+        let collected = bucketed(values, buckets);
         let width = length as f64 / buckets.max(1) as f64;
         let point = |(bucket, values): (usize, Vec<f64>)| {
-            let (low, high) = values
-                .iter()
-                .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)));
-            let mean = values.iter().sum::<f64>() / values.len() as f64;
-            Point {
-                x: start + (bucket as f64 + 0.5) * width,
-                y: mean,
-                band: (low < high).then_some((low, high)),
-                tip: None,
-            }
+            let low = values.iter().copied().fold(f64::INFINITY, f64::min);
+            let high = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            let y = values.iter().sum::<f64>() / values.len() as f64;
+            Point { x: start + (bucket as f64 + 0.5) * width, y, band: (low < high).then_some((low, high)), tip: None }
         };
         // Buckets without a value would interrupt a run that is shorter than the longest.
         let points = collected.into_iter().enumerate().filter(|(_, values)| !values.is_empty()).map(point);
@@ -153,5 +139,38 @@ impl Timeline {
     fn steps_of(&self, run: &ReportRun, task: usize) -> usize {
         let ended = run.result.finished || task < run.learned();
         if ended { run.steps.count(task) } else { self.length(task).max(run.steps.count(task)) }
+    }
+}
+
+/// Puts the values of some runs, each with the number of steps that it takes, into buckets of equal shares of the steps.
+fn bucketed<'a>(runs: impl Iterator<Item = (&'a [f64], usize)>, buckets: usize) -> Vec<Vec<f64>> {
+    let mut collected = vec![Vec::new(); buckets];
+    for (values, steps) in runs {
+        for (step, value) in values.iter().enumerate().filter(|(_, value)| value.is_finite()) {
+            let bucket = (step * buckets / steps.max(1)).min(buckets - 1);
+            collected[bucket].push(*value);
+        }
+    }
+    collected
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_value_is_lost_when_steps_are_put_together() {
+        let mut values = vec![1.0; 1000];
+        values[537] = 99.0;
+        let found = bucketed([(&values[..], 1000)].into_iter(), 10);
+        assert_eq!(found.iter().map(Vec::len).collect::<Vec<_>>(), [100; 10]);
+        assert!(found[5].contains(&99.0));
+    }
+
+    #[test]
+    fn shorter_runs_are_stretched_and_unfinished_ones_are_not() {
+        let whole = [1.0, 2.0, f64::NAN, 4.0];
+        assert_eq!(bucketed([(&whole[..2], 2)].into_iter(), 4), [vec![1.0], vec![], vec![2.0], vec![]]);
+        assert_eq!(bucketed([(&whole[..], 8)].into_iter(), 4), [vec![1.0, 2.0], vec![4.0], vec![], vec![]]);
     }
 }
