@@ -48,12 +48,13 @@ impl HeatMap<'_> {
     pub fn draw(&self) -> Drawing {
         let cells = Cells::of(self.tasks.len());
         let names: Vec<String> = self.tasks.iter().map(|name| cut(name, LONGEST_NAME)).collect();
-        let longest = names.iter().map(|name| text_width(name, TEXT)).fold(text_width("zero-shot", TEXT), f64::max);
-        let last = names.last().map_or("", String::as_str);
-        let slanted = longest > cells.width * cells.every as f64;
+        let widths = names.iter().map(|name| text_width(name, TEXT));
+        let widest = widths.clone().fold(0.0, f64::max);
+        let slanted = widest > cells.width * cells.every as f64;
+        let last = widths.last().unwrap_or(0.0);
+        let longest = widest.max(text_width("zero-shot", TEXT));
         let left = longest + 10.0;
-        let (over, beyond) =
-            if slanted { (longest * SLANT.0 + 14.0, text_width(last, TEXT) * SLANT.1) } else { (16.0, 0.0) };
+        let (over, beyond) = if slanted { (widest * SLANT.0 + 14.0, last * SLANT.1) } else { (16.0, 0.0) };
         let top = 22.0 + over;
         let origin = (left, top);
         let body = html! {

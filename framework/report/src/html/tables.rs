@@ -291,7 +291,7 @@ pub(crate) fn runs_table(section: &Section) -> Markup {
             Cell { text: html! { code title=(environment.program_sha256) { (program) } }, value: None },
         ]
     };
-    table("Runs", &columns, section.runs().map(row).collect())
+    table("Where the runs are, and where they were made", &columns, section.runs().map(row).collect())
 }
 
 #[cfg(test)]
