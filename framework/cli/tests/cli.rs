@@ -17,6 +17,8 @@ mod cli {
     mod metrics;
     mod model;
     mod protocols;
+    mod report;
+    mod report_browser;
     mod resume;
     mod runs;
 }
