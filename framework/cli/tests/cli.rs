@@ -5,6 +5,7 @@
 mod cli {
     pub mod bench;
     mod compare;
+    mod compare_output;
     #[cfg(all(feature = "cuda", target_os = "linux"))]
     mod cuda;
     mod data;

@@ -65,9 +65,25 @@ impl Settings {
 
     /// Where `self` and `other` differ first.
     pub fn first_difference(&self, other: &Self) -> Option<Difference> {
+        self.all_differences(other).next()
+    }
+
+    /// Where `self` and `other` differ, each key once.
+    pub(crate) fn differences(&self, other: &Self) -> Vec<Difference> {
+        let mut found: Vec<Difference> = Vec::new();
+        for difference in self.all_differences(other) {
+            if !found.contains(&difference) {
+                found.push(difference);
+            }
+        }
+        found
+    }
+
+    /// Keys that both have come twice.
+    fn all_differences<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = Difference> + 'a {
         let keys = self.leaves.iter().chain(&other.leaves).map(|(key, _)| key);
-        keys.map(|key| (key, self.get(key), other.get(key)))
-            .find(|(key, left, right)| {
+        keys.map(move |key| (key, self.get(key), other.get(key)))
+            .filter(|(key, left, right)| {
                 left != right && !(key.ends_with(ADDED_LATER) && (unknown(*left) || unknown(*right)))
             })
             .map(|(key, left, right)| Difference { key: key.clone(), left: shown(left), right: shown(right) })

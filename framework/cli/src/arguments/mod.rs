@@ -15,7 +15,7 @@ use clf_scenarios::Limits;
 
 use crate::paths;
 
-pub use comparing::ComparisonArguments;
+pub use comparing::{ComparisonArguments, OutputFormat};
 pub use datasets::{
     DataCommand, DataListArguments, FetchArguments, ImportArguments, PrepareArguments, VerifyArguments, WhereArguments,
 };
