@@ -197,7 +197,8 @@ fn what_cannot_be_read_or_written_is_named() {
     assert_eq!(bench.read("mine.html"), "<p>my own page</p>");
     bench.fails("report a --out mine.html/page.html", 6, &["mine.html"]);
     bench.fails("report a --out page.html --figures mine.html", 6, &["mine.html"]);
-    for file in ["matrix-task-agnostic.npy", "environment.json", "config.toml", "matrix.npy", "result.json"] {
+    // From the last that is read to the first.
+    for file in ["config.toml", "environment.json", "matrix-task-agnostic.npy", "matrix.npy", "result.json"] {
         bench.write(&format!("a/{file}"), "= what?");
         bench.fails("report a", 2, &[&format!("a/{file}")]);
     }

@@ -120,6 +120,7 @@ fn a_report_works_in_a_browser() {
     let Some(program) = chromium("a_report_works_in_a_browser") else { return };
     let bench = Bench::new();
     let folders = runs(&bench);
+    set_transfer(&bench);
     bench.ok(&format!("report {folders}"));
     let browser = Browser { program, bench: &bench };
 
@@ -128,10 +129,8 @@ fn a_report_works_in_a_browser() {
         value.as_array().unwrap().iter().map(|name| name.as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(names(&found["before"]), ["zero-shot", "finetune", "zscl"]);
-    let (down, up) = (names(&found["descending"][0]), names(&found["ascending"][0]));
-    assert_eq!(down, by_transfer(&bench), "{found}");
-    assert_eq!(up.iter().rev().collect::<Vec<_>>(), down.iter().collect::<Vec<_>>(), "{found}");
-    assert_ne!(up, down);
+    assert_eq!(names(&found["descending"][0]), ["zscl", "zero-shot", "finetune"]);
+    assert_eq!(names(&found["ascending"][0]), ["finetune", "zero-shot", "zscl"]);
     assert_eq!(found["descending"][1], "descending");
     assert_eq!(found["descending"][2], "none");
     assert_eq!(found["ascending"][1], "ascending");
@@ -155,18 +154,16 @@ fn a_report_works_in_a_browser() {
     assert!(is_large(&paper));
 }
 
-/// Methods from the largest transfer to the smallest, as the run folders have it.
-fn by_transfer(bench: &Bench) -> Vec<String> {
-    let transfer = |method: &str| -> f64 {
-        let of = |seed: usize| -> f64 {
-            let result = bench.read(format!("runs/small-{method}-{seed}/result.json"));
-            serde_json::from_str::<Value>(&result).unwrap()["metrics"]["transfer"].as_f64().unwrap()
-        };
-        f64::midpoint(of(0), of(1))
-    };
-    let mut methods = ["zero-shot", "finetune", "zscl"];
-    methods.sort_by(|a, b| transfer(b).total_cmp(&transfer(a)));
-    methods.map(String::from).to_vec()
+/// Gives the methods figures of their own, for runs as small as these have the same. As texts they have another order.
+fn set_transfer(bench: &Bench) {
+    for (method, transfer) in [("zero-shot", 60.0), ("finetune", 9.5), ("zscl", 70.25)] {
+        for seed in 0..2 {
+            let place = format!("runs/small-{method}-{seed}/result.json");
+            let mut result: Value = serde_json::from_str(&bench.read(&place)).unwrap();
+            result["metrics"]["transfer"] = transfer.into();
+            bench.write(&place, &result.to_string());
+        }
+    }
 }
 
 /// Fonts and charts of some pages take more than this.
