@@ -9,6 +9,7 @@ mod cli {
     #[cfg(all(feature = "cuda", target_os = "linux"))]
     mod cuda;
     mod data;
+    mod doctor;
     mod errors;
     mod exchange;
     mod fetch;
@@ -16,6 +17,7 @@ mod cli {
     mod listings;
     mod metrics;
     mod model;
+    mod plan;
     mod protocols;
     mod report;
     mod report_browser;

@@ -1,6 +1,7 @@
 //! The flags of all commands.
 
 mod checkpoints;
+mod checkups;
 mod comparing;
 mod datasets;
 mod exchange;
@@ -18,6 +19,7 @@ use clf_scenarios::Limits;
 use crate::paths;
 
 pub use checkpoints::CheckpointArguments;
+pub use checkups::{DoctorArguments, PlanArguments};
 pub use comparing::{ComparisonArguments, OutputFormat};
 pub use datasets::{
     DataCommand, DataListArguments, FetchArguments, ImportArguments, PrepareArguments, VerifyArguments, WhereArguments,
@@ -49,6 +51,10 @@ or damaged, 4 weights missing or damaged, 5 training or the device went wrong, 6
 pub enum Command {
     /// Learns the tasks of a scenario with a method.
     Run(RunArguments),
+    /// Says what a run will take, before it is made: tasks, time, memory, disk, data.
+    Plan(Box<PlanArguments>),
+    /// Checks program, device, weights, data and arithmetic of this machine.
+    Doctor(DoctorArguments),
     /// Runs several methods over several seeds, or reads finished runs, and puts them side by side.
     Compare(CompareArguments),
     /// Scores weights on the test sets of a scenario.
