@@ -185,7 +185,8 @@ impl Inputs {
         board = tensorboard(place.folder, scenario, run.from.as_ref())?;
         tracing::info!("run folder {}", place.folder.display());
         progress = Progress::new(scenario.tasks().len());
-        run.observers = vec![&mut store, &mut board, &mut progress];
+        // What TensorBoard has not got when a checkpoint is written would be missing in a run that goes on from it.
+        run.observers = vec![&mut board, &mut store, &mut progress];
         if let Some(watch) = watch {
             run.observers.push(watch);
         }

@@ -58,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Why(why) => commands::why(&why),
         Command::Bundle(bundle) => commands::bundle(&bundle),
         Command::Export(export) => commands::export(&export),
+        Command::Report(report) => commands::report(&report),
         Command::New(new) => commands::new(&new),
     };
     device::exit_code(work)

@@ -19,6 +19,8 @@ mod cli {
     mod model;
     mod plan;
     mod protocols;
+    mod report;
+    mod report_browser;
     mod resume;
     mod runs;
 }

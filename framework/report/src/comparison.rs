@@ -128,7 +128,12 @@ impl Comparison {
         if methods.is_empty() {
             return Err(Error::config("compare", "there are no runs; name run folders, or --methods and --scenario"));
         }
-        Ok(Self { methods, baseline: 0 })
+        Ok(Self::of(methods))
+    }
+
+    /// A comparison of runs that were found to belong together.
+    pub(crate) fn of(methods: Vec<MethodRuns>) -> Self {
+        Self { methods, baseline: 0 }
     }
 
     /// The methods with their runs.

@@ -1,9 +1,11 @@
-//! Tables from accuracy matrices and run folders; never trains.
+//! Tables and reports from accuracy matrices and run folders; never trains.
 
+mod charts;
 mod comparison;
 mod facts;
 mod fairness;
 mod grid;
+mod html;
 mod latex;
 mod method_tables;
 mod published;
@@ -17,6 +19,7 @@ mod why;
 pub use comparison::{Comparison, FinishedRun, MethodRuns, Spread};
 pub use fairness::{Fairness, FairnessCell, FairnessRow};
 pub use grid::Format;
+pub use html::{Figures, Report};
 pub use latex::comment as latex_comment;
 pub use published::{PublishedRow, PublishedScenario};
 pub use settings::{Difference, Settings};

@@ -7,6 +7,7 @@ mod datasets;
 mod exchange;
 mod models;
 mod others;
+mod report;
 mod runs;
 
 use std::{num::NonZeroUsize, path::PathBuf};
@@ -28,6 +29,7 @@ pub use models::{ConvertArguments, ModelCommand, StoreArguments};
 pub use others::{
     Kind, ListArguments, MetricsArguments, NewArguments, NewKind, PretrainArguments, ShowArguments, Shown,
 };
+pub use report::ReportArguments;
 pub use runs::{CompareArguments, EvalArguments, RunArguments, SetupArguments};
 
 /// Continual learning of CLIP-style models: methods side by side, exactly reproducible.
@@ -77,6 +79,8 @@ pub enum Command {
     Bundle(BundleArguments),
     /// Writes the steps of a run for other programs.
     Export(ExportArguments),
+    /// Writes one HTML page about runs: tables, accuracy matrices, curves, losses and settings.
+    Report(ReportArguments),
     /// Writes a crate with a method of your own, ready to run.
     New(NewArguments),
 }

@@ -5,7 +5,9 @@ use std::{
     fs::{self, File},
     io::{Read, Write},
     path::{Path, PathBuf},
-    process::Command,
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
 };
 
 use flate2::{Compression, read::GzDecoder, write::GzEncoder};
@@ -77,6 +79,33 @@ fn tensorboard_shows_every_step_and_accuracy_of_a_run() {
     let places = |tag: &str| curves[tag].iter().map(|(step, _)| *step).collect::<Vec<_>>();
     assert_eq!(places("accuracy/warm"), [0, 4, 8]);
     assert_eq!(places("accuracy-task-agnostic/cold"), [0, 4, 8]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_run_that_was_killed_goes_on_in_tensorboard_where_it_goes_on() {
+    let bench = Bench::new();
+    let arguments = "run --method finetune --scenario small.toml --set train.steps=30 --checkpoint-every 3 --out run";
+    let program = assert_cmd::cargo::cargo_bin("clf");
+    let mut command = Command::new(program);
+    command.args(arguments.split_whitespace()).current_dir(bench.path("")).env("CLF_DATA", bench.path("data"));
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let checkpoint = bench.path("run/checkpoints/task-000-step-0000006.safetensors");
+    while !checkpoint.exists() && child.try_wait().unwrap().is_none() {
+        thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    bench.ok(arguments);
+
+    let test = "a_run_that_was_killed_goes_on_in_tensorboard_where_it_goes_on";
+    let Some(curves) = tensorboard(test, &bench.path("run/tensorboard")) else { return };
+    let losses = steps(&bench.path("run")).into_iter().map(|line| f64::from(line["loss"].as_f64().unwrap() as f32));
+    let expected: Vec<(u64, f64)> = losses.enumerate().map(|(i, loss)| (i as u64 + 1, loss)).collect();
+    assert_eq!(expected.len(), 62);
+    assert_eq!(curves["train/loss"], expected);
+    let places: Vec<u64> = curves["accuracy/warm"].iter().map(|(step, _)| *step).collect();
+    assert_eq!(places, [0, 31, 62]);
 }
 
 #[test]

@@ -63,6 +63,8 @@ fn kind(key: &str) -> Kind {
         "weights-sha256" | "activation" | "start-sha256" => Kind::Weights,
         "version" | "program-sha256" | "device" | "precision" | "threads" => Kind::Environment,
         _ if key.starts_with("tasks.") && key.contains(".settings.") => Kind::Configuration,
+        // What the method and its hooks ask for follows from the settings.
+        _ if key.starts_with("needs.") => Kind::Configuration,
         _ => Kind::Data,
     }
 }

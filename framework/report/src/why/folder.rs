@@ -34,7 +34,8 @@ impl Folder {
             return Err(Error::config(config.display().to_string(), reason));
         };
         let environment = read_environment(path)?;
-        let is_scored = path.join("result.json").exists();
+        // The matrix is there from the first row on.
+        let is_scored = ["result.json", "matrix.npy"].iter().all(|file| path.join(file).exists());
         Ok(Self {
             path: path.to_owned(),
             title: title.to_owned(),

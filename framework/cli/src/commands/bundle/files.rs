@@ -5,7 +5,7 @@ use std::{
 
 use clf_core::{
     Error,
-    store::{Environment, read_environment},
+    store::{Environment, read_environment, read_run},
 };
 use clf_scenarios::ScenarioFile;
 
@@ -135,8 +135,8 @@ impl Bundle {
                 self.remarks.push(format!("{} names a path of this machine: {path}", entry.name));
             }
         }
-        if !folder.join("result.json").exists() {
-            self.remarks.push("the run has no result yet; the bundle repeats it all the same".to_owned());
+        if !read_run(folder).is_ok_and(|(result, _)| result.finished) {
+            self.remarks.push("the run is not finished; the bundle repeats it all the same".to_owned());
         }
     }
 

@@ -84,7 +84,7 @@ impl std::ops::AddAssign for Span {
 impl Observer for Watch {
     fn on_event(&mut self, event: &Event<'_>) -> Result<(), Error> {
         if matches!(event, Event::Gradients { .. } | Event::Kept { .. }) {
-            // A part of what is under way.
+            // A part of the step or scoring that is under way.
             return Ok(());
         }
         let span = self.lap();
@@ -107,7 +107,7 @@ impl Observer for Watch {
             Event::Untouched(_) | Event::Evaluated(_) => {
                 scorings.last_mut().into_iter().for_each(|scoring| scoring.record += span);
             }
-            _ => {}
+            Event::Gradients { .. } | Event::Kept { .. } => {}
         }
         Ok(())
     }
