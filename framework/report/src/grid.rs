@@ -50,6 +50,23 @@ impl Grid {
         table.width().is_some_and(|most| width > usize::from(most))
     }
 
+    /// The table in parts that fit the terminal, each with the first column.
+    pub fn parts(&self) -> Vec<Self> {
+        let with = |columns: &[usize]| Self {
+            header: columns.iter().map(|column| self.header[*column].clone()).collect(),
+            rows: self.rows.iter().map(|row| columns.iter().map(|column| row[*column].clone()).collect()).collect(),
+        };
+        let mut parts: Vec<Vec<usize>> = Vec::new();
+        for column in 1..self.header.len() {
+            let longer = parts.last().map(|part| [part.as_slice(), &[column]].concat());
+            match (longer.filter(|columns| !with(columns).is_too_wide()), parts.last_mut()) {
+                (Some(longer), Some(part)) => *part = longer,
+                _ => parts.push(vec![0, column]),
+            }
+        }
+        parts.iter().map(|columns| with(columns)).collect()
+    }
+
     /// Rows as columns; the first header stays.
     pub fn turned(&self) -> Self {
         let title = self.header.first().cloned();
@@ -133,6 +150,8 @@ mod tests {
         assert_eq!(turned.header, ["on", "zscl"]);
         assert_eq!(turned.rows, [["a", "1"], ["b", "2"]]);
         assert!(!grid.is_too_wide(), "a test has no terminal");
+        let [part] = &grid.parts()[..] else { panic!("cut without need") };
+        assert_eq!((&part.header, &part.rows), (&grid.header, &grid.rows));
     }
 
     #[test]

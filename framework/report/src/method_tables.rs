@@ -10,6 +10,8 @@ use crate::{
 
 /// More tasks than this become rows, and the methods columns.
 const WIDEST: usize = 16;
+/// A table with no more columns is not cut where a terminal is too narrow.
+const FEW: usize = 9;
 /// Bytes of a MiB.
 const MIB: f64 = 1024.0 * 1024.0;
 
@@ -58,12 +60,16 @@ impl Figures {
         };
         let rows = self.ours.into_iter().chain(self.published).map(row).collect();
         let grid = Grid { header, rows };
-        let fits_better = || format == Format::Text && grid.is_too_wide() && !grid.turned().is_too_wide();
-        if !turned && !fits_better() {
-            return grid.render_best(format, &best);
+        let too_wide = format == Format::Text && grid.is_too_wide();
+        if turned || (too_wide && !grid.turned().is_too_wide()) {
+            let best: Vec<_> = best.into_iter().map(|(row, column)| (column - 1, row + 1)).collect();
+            return grid.turned().render_best(format, &best);
         }
-        let best: Vec<_> = best.into_iter().map(|(row, column)| (column - 1, row + 1)).collect();
-        grid.turned().render_best(format, &best)
+        // A few columns stay together; broken words do less harm than a second table.
+        if too_wide && grid.header.len() > FEW {
+            return grid.parts().iter().map(|part| part.render(format)).collect::<Vec<_>>().join("\n\n");
+        }
+        grid.render_best(format, &best)
     }
 
     /// Row and column, in the grid, of the best values of our own; nothing where there is nothing to choose from.

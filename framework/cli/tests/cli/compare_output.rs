@@ -62,7 +62,8 @@ fn csv_has_one_observation_a_line() {
     let figures = &json(&bench, &format!("{READ} --json"))["methods"][0];
     let runs = figures["runs"].as_array().unwrap();
     let expected: Vec<f64> = runs.iter().map(|run| run["metrics"]["mtil_last"].as_f64().unwrap()).collect();
-    assert_eq!(of("finetune", "mtil_last", ""), expected);
+    let found = of("finetune", "mtil_last", "");
+    assert!(found.len() == 4 && found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-9), "{found:?}");
     assert_eq!(of("finetune", "mtil_last", "cold").len(), 4);
     assert_eq!(of("icarl", "stored_images", ""), [16.0; 4], "all training images fit into the memory");
     assert_eq!(of("zero-shot", "trained_parameters", ""), [0.0; 4]);
