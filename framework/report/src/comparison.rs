@@ -133,7 +133,7 @@ impl Comparison {
 
     /// A comparison of runs that were found to belong together.
     pub(crate) fn of(methods: Vec<MethodRuns>) -> Self {
-        Self { methods }
+        Self { methods, baseline: 0 }
     }
 
     /// The methods with their runs.
