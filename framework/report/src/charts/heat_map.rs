@@ -48,10 +48,10 @@ impl HeatMap<'_> {
     pub fn draw(&self) -> Drawing {
         let cells = Cells::of(self.tasks.len());
         let names: Vec<String> = self.tasks.iter().map(|name| cut(name, LONGEST_NAME)).collect();
-        let widths = names.iter().map(|name| text_width(name, TEXT));
+        let mut widths = names.iter().map(|name| text_width(name, TEXT));
         let widest = widths.clone().fold(0.0, f64::max);
         let slanted = widest > cells.width * cells.every as f64;
-        let last = widths.last().unwrap_or(0.0);
+        let last = widths.next_back().unwrap_or(0.0);
         let longest = widest.max(text_width("zero-shot", TEXT));
         let left = longest + 10.0;
         let (over, beyond) = if slanted { (widest * SLANT.0 + 14.0, last * SLANT.1) } else { (16.0, 0.0) };
