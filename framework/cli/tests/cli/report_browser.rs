@@ -23,7 +23,7 @@ const table = document.querySelector('table.sortable');
 const names = () => [...table.tBodies[0].rows].map((row) => row.cells[0].textContent.trim());
 const header = (name) => [...table.tHead.rows[0].cells].find((cell) => cell.textContent === name);
 const ground = () => getComputedStyle(document.body).backgroundColor;
-const visible = () => [...document.querySelectorAll('table.config tbody tr')].filter((row) => row.checkVisibility()).length;
+const visible = () => [...document.querySelectorAll('.filter + .scroll tbody tr')].filter((row) => row.checkVisibility()).length;
 const found = { width: innerWidth, overflow: document.documentElement.scrollWidth - innerWidth, before: names() };
 header('transfer').firstChild.click();
 found.descending = [names(), header('transfer').getAttribute('aria-sort'), header('method').getAttribute('aria-sort')];
