@@ -15,4 +15,4 @@ pub use class_incremental::ClassIncremental;
 pub use description::{Description, Increments, Procedure, ReferenceDescription, TaskDescription};
 pub use limits::{Limits, Shots};
 pub use mtil::Mtil;
-pub use open::ScenarioFile;
+pub use open::{ScenarioFile, StandIn};

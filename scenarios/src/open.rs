@@ -21,6 +21,9 @@ use crate::{
     reference::open_reference,
 };
 
+/// What takes the place of a dataset that is not there, given its locator; nothing where that would not do.
+pub type StandIn = fn(&str) -> Option<Arc<dyn Dataset>>;
+
 /// Where the data of a scenario is looked for.
 pub(crate) struct Location {
     /// Where named datasets are.
@@ -29,6 +32,8 @@ pub(crate) struct Location {
     pub base: PathBuf,
     /// How much of the data is used.
     pub limits: Limits,
+    /// What takes the place of datasets that are not there.
+    pub stand_in: StandIn,
     /// What is open already, by locator.
     pub opened: RefCell<BTreeMap<String, Arc<dyn Dataset>>>,
 }
@@ -39,7 +44,10 @@ impl Location {
         if let Some(dataset) = self.opened.borrow().get(locator) {
             return Ok(dataset.clone());
         }
-        let dataset = registry::open_dataset(locator, &self.base, &self.data)?;
+        let dataset = match registry::open_dataset(locator, &self.base, &self.data) {
+            Err(Error::Data(error @ DatasetError::Missing { .. })) => (self.stand_in)(locator).ok_or(error)?,
+            opened => opened?,
+        };
         self.opened.borrow_mut().insert(locator.to_owned(), dataset.clone());
         Ok(dataset)
     }
@@ -175,8 +183,22 @@ impl ScenarioFile {
     ///
     /// When data is missing or damaged, or does not fit the scenario.
     pub fn open(&self, data: &DataFolder, needs: Capabilities) -> Result<Box<dyn Scenario>, Error> {
+        self.open_with(data, needs, |_| None)
+    }
+
+    /// As [`ScenarioFile::open`], with `stand_in` for datasets that are not there.
+    ///
+    /// # Errors
+    ///
+    /// When data is damaged or does not fit the scenario, or is missing and nothing stands in for it.
+    pub fn open_with(
+        &self,
+        data: &DataFolder,
+        needs: Capabilities,
+        stand_in: StandIn,
+    ) -> Result<Box<dyn Scenario>, Error> {
         let (base, opened) = (self.base.clone(), RefCell::default());
-        let location = Location { data: data.clone(), base, limits: self.limits, opened };
+        let location = Location { data: data.clone(), base, limits: self.limits, stand_in, opened };
         location.check_all_there(self.locators(needs))?;
         let name = self.head.name.clone();
         let reference = open_reference(self.description.reference.as_ref(), needs, &location)?;
@@ -190,8 +212,8 @@ impl ScenarioFile {
 }
 
 impl ScenarioFile {
-    /// All datasets that a run with these `needs` opens.
-    fn locators(&self, needs: Capabilities) -> impl Iterator<Item = &str> {
+    /// All datasets that a run with these `needs` opens, by name or locator.
+    pub fn locators(&self, needs: Capabilities) -> impl Iterator<Item = &str> {
         let of_tasks: Vec<&str> = match &self.description.procedure {
             Procedure::Mtil { tasks, .. } => tasks.iter().map(|task| task.dataset.as_str()).collect(),
             Procedure::ClassIncremental(increments) => vec![&increments.dataset],

@@ -5,6 +5,7 @@
 mod descriptor;
 mod opened;
 mod parquet;
+mod stand_in;
 
 pub use descriptor::{Counts, Descriptor, Reader};
 

@@ -8,7 +8,6 @@ mod arguments;
 pub mod checkpoint;
 pub mod eval;
 pub mod laps;
-pub mod memory;
 pub mod model;
 pub mod noise;
 pub mod scale;
@@ -23,7 +22,7 @@ use std::{
 
 use clap::Parser;
 // Links the plugins and the allocator of the product as well.
-use clf::{device, logging};
+use clf::{device, logging, memory};
 use clf_core::Error;
 
 use arguments::{Arguments, Command};

@@ -56,6 +56,44 @@ pub fn open(name: &str) -> Result<Device, Error> {
     Ok(device)
 }
 
+/// A part of a device that is looked at before the device is used.
+pub(crate) struct Part {
+    /// What it is.
+    pub name: &'static str,
+    /// Its version or place, or what is wrong with it.
+    pub found: Result<String, String>,
+}
+
+/// A device that was looked at.
+pub(crate) struct Examined {
+    /// What was looked at, up to the first part that is wrong.
+    pub parts: Vec<Part>,
+    /// The device, or why it cannot be used.
+    pub device: Result<Device, String>,
+    /// Why it is the CPU where CUDA was looked for.
+    pub instead_of_cuda: Option<String>,
+}
+
+/// Looks at the device called `name`, as [`open`] does, and says what was found.
+///
+/// # Errors
+///
+/// When there is no such name.
+pub(crate) fn examine(name: &str) -> Result<Examined, Error> {
+    let (index, is_asked) = match Choice::parse(name)? {
+        Choice::Cpu => {
+            return Ok(Examined { parts: Vec::new(), device: Ok(Device::flex()), instead_of_cuda: None });
+        }
+        Choice::Auto => (0, false),
+        Choice::Cuda(index) => (index, true),
+    };
+    let (parts, device) = (cuda_parts(index), cuda(index));
+    Ok(match device {
+        Err(reason) if !is_asked => Examined { parts, device: Ok(Device::flex()), instead_of_cuda: Some(reason) },
+        device => Examined { parts, device, instead_of_cuda: None },
+    })
+}
+
 /// Name of `device` for the run record.
 pub fn describe(device: &Device) -> String {
     if *device == Device::flex() { "cpu".to_owned() } else { format!("{device:?}") }
@@ -65,6 +103,16 @@ pub fn describe(device: &Device) -> String {
 #[cfg(feature = "cuda")]
 fn cuda(index: u16) -> Result<Device, String> {
     cuda::open(index)
+}
+
+#[cfg(feature = "cuda")]
+fn cuda_parts(index: u16) -> Vec<Part> {
+    cuda::parts(index)
+}
+
+#[cfg(not(feature = "cuda"))]
+fn cuda_parts(_index: u16) -> Vec<Part> {
+    Vec::new()
 }
 
 #[cfg(not(feature = "cuda"))]

@@ -8,9 +8,9 @@ use std::{
 
 use clf_core::{
     Capabilities, Error, Scenario,
-    clip::{Clip, Precision, Weights},
+    clip::{Clip, ClipConfig, Precision, Weights},
     config::{Config, UserLayer, parse_assignment},
-    engine::{Checkpoint, Run},
+    engine::{Checkpoint, Observer, Run},
     registry::{self, MethodEntry},
     store::{Environment, Identity, Resumed, RunStore, TaskRecord},
 };
@@ -115,7 +115,26 @@ impl Inputs {
     /// Opens the device and loads the model, `default` unless the user names one.
     pub fn load(setup: &SetupArguments, default: Option<&str>, data_root: &Path) -> Result<Self, Error> {
         let device = device::open(&setup.data.device)?;
-        let loaded = model::load(&setup.model, default, data_root, &device)?;
+        Self::with(model::load(&setup.model, default, data_root, &device)?, setup)
+    }
+
+    /// As [`Inputs::load`], with random weights where those of a published model are not there: they take the same time.
+    pub fn load_or_draw(setup: &SetupArguments, default: Option<&str>, data_root: &Path) -> Result<Self, Error> {
+        let device = device::open(&setup.data.device)?;
+        Self::with(model::load_or_draw(&setup.model, default, data_root, &device)?, setup)
+    }
+
+    /// The shape of the model.
+    pub fn model(&self) -> &ClipConfig {
+        self.loaded.clip.config()
+    }
+
+    /// The name of the device.
+    pub fn device(&self) -> String {
+        device::describe(&self.loaded.clip.device())
+    }
+
+    fn with(loaded: Loaded, setup: &SetupArguments) -> Result<Self, Error> {
         let start = setup.start.as_deref().map(|path| Start::read(&loaded.clip, path)).transpose()?;
         Ok(Self { loaded, start })
     }
@@ -146,6 +165,18 @@ impl Inputs {
         place: &Place<'_>,
         stop: Arc<AtomicBool>,
     ) -> Result<(), Error> {
+        self.run_watched(plan, scenario, place, stop, None)
+    }
+
+    /// As [`Inputs::run`]; `watch` hears of every event after it is recorded.
+    pub fn run_watched(
+        &self,
+        plan: &Plan,
+        scenario: &dyn Scenario,
+        place: &Place<'_>,
+        stop: Arc<AtomicBool>,
+        watch: Option<&mut dyn Observer>,
+    ) -> Result<(), Error> {
         let (mut store, mut board, mut progress);
         let CheckpointArguments { checkpoint_every, .. } = place.checkpoints;
         let mut run = self.engine(plan, scenario)?.with_checkpoints(checkpoint_every);
@@ -156,6 +187,9 @@ impl Inputs {
         progress = Progress::new(scenario.tasks().len());
         // What TensorBoard has not got when a checkpoint is written would be missing in a run that goes on from it.
         run.observers = vec![&mut board, &mut store, &mut progress];
+        if let Some(watch) = watch {
+            run.observers.push(watch);
+        }
         run.stop = stop;
         let start = self.start.as_ref().map_or(&self.loaded.clip, |start| &start.clip);
         run.execute(Weights::of(start)).map(drop)

@@ -11,6 +11,7 @@ pub mod device;
 mod earlier;
 mod launch;
 pub mod logging;
+pub mod memory;
 mod model;
 mod model_files;
 mod paths;
@@ -37,6 +38,8 @@ pub fn main() -> ExitCode {
     logging::start(arguments.verbose);
     let work = || match arguments.command {
         Command::Run(run) => commands::run(&run),
+        Command::Plan(plan) => commands::plan(&plan),
+        Command::Doctor(doctor) => commands::doctor(&doctor),
         Command::Compare(compare) => commands::compare(&compare),
         Command::Eval(eval) => commands::eval(&eval),
         Command::List(list) => commands::list(&list),
@@ -55,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Why(why) => commands::why(&why),
         Command::Bundle(bundle) => commands::bundle(&bundle),
         Command::Export(export) => commands::export(&export),
+        Command::Report(report) => commands::report(&report),
         Command::New(new) => commands::new(&new),
     };
     device::exit_code(work)

@@ -8,7 +8,7 @@ use std::{
 use clf_core::{
     Error,
     burn::tensor::Device,
-    clip::{Clip, ClipConfig, StateDict, state_dict::check_keys, state_dict::to_openai, zoo::ZooModel},
+    clip::{Clip, ClipConfig, StateDict, random_weights, state_dict::check_keys, state_dict::to_openai, zoo::ZooModel},
 };
 
 use crate::{
@@ -61,6 +61,23 @@ pub fn load(
     }
     let clip = Clip::from_state_dict(&read.dict, &read.config, device)?;
     Ok(Loaded { clip, name: display_name(name), sha256: read.dict.sha256() })
+}
+
+/// As [`load`], with random weights of the same shape where those of a published model are not there.
+pub fn load_or_draw(
+    arguments: &ModelArguments,
+    default: Option<&str>,
+    data_root: &Path,
+    device: &Device,
+) -> Result<Loaded, Error> {
+    match load(arguments, default, data_root, device) {
+        Err(Error::MissingModel { name, .. }) => {
+            let config = model_files::find(&name, data_root)?.config().map_err(Error::Defect)?;
+            let clip = Clip::from_state_dict(&random_weights(&config, 0), &config, device)?;
+            Ok(Loaded { clip, name, sha256: String::new() })
+        }
+        loaded => loaded,
+    }
 }
 
 /// Reads weights of the same shape as `model` from a file.

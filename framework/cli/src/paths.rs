@@ -49,6 +49,13 @@ pub fn models(data_root: &Path) -> PathBuf {
     data_root.join("models")
 }
 
+/// The folder itself, or the nearest one above it that exists.
+pub fn nearest(folder: &Path) -> &Path {
+    let here = |path: &&Path| path.as_os_str().is_empty() || path.exists();
+    let found = folder.ancestors().find(here).unwrap_or(Path::new(""));
+    if found.as_os_str().is_empty() { Path::new(".") } else { found }
+}
+
 /// The folder of TensorBoard's files in a run folder.
 pub const TENSORBOARD: &str = "tensorboard";
 

@@ -5,9 +5,11 @@
 mod cli {
     pub mod bench;
     mod compare;
+    mod compare_output;
     #[cfg(all(feature = "cuda", target_os = "linux"))]
     mod cuda;
     mod data;
+    mod doctor;
     mod errors;
     mod exchange;
     mod fetch;
@@ -15,7 +17,10 @@ mod cli {
     mod listings;
     mod metrics;
     mod model;
+    mod plan;
     mod protocols;
+    mod report;
+    mod report_browser;
     mod resume;
     mod runs;
 }

@@ -364,6 +364,7 @@ impl RunStore {
         write_atomically(&predictions, &predictions_npy(row)?)?;
         self.result.finished = row.learned == self.matrix.tasks().len();
         self.result.seconds = self.seconds();
+        self.result.cost = Some(self.meter.cost());
         self.result.metrics = figures(&self.matrix, &self.result.procedure);
         self.other_row(row)?;
         write_json(&self.folder.join("result.json"), &self.result)?;

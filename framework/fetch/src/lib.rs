@@ -46,5 +46,5 @@ pub use error::{Failure, FetchError};
 pub use file::{Inner, RemoteFile, Unpack};
 pub use install::install;
 pub use progress::{Progress, Stage};
-pub use space::size;
+pub use space::{free_space, size};
 pub use unpack::{Limits, unpack};

@@ -16,6 +16,11 @@ pub fn size(bytes: u64) -> String {
     format!("{value:.digits$} {}", UNITS[unit])
 }
 
+/// Free bytes on the disk of `folder`, where the system tells it.
+pub fn free_space(folder: &Path) -> Option<u64> {
+    fs4::available_space(folder).ok()
+}
+
 /// Checks that the rest of `file` and its content find room beside each other.
 ///
 /// The content of an archive is taken to be as large as the archive: pictures are compressed already.
@@ -23,7 +28,7 @@ pub(crate) fn check(file: &RemoteFile, length: u64, loaded: u64, folder: &Path) 
     let content = if file.unpack.is_some() { length } else { 0 };
     let needed = length.saturating_sub(loaded).saturating_add(content);
     // Some network file systems do not know; writing will tell.
-    let Ok(free) = fs4::available_space(folder) else { return Ok(()) };
+    let Some(free) = free_space(folder) else { return Ok(()) };
     if needed <= free {
         return Ok(());
     }

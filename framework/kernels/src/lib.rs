@@ -38,5 +38,6 @@ pub use operations::{
 pub use precision::Precision;
 pub use self_attention::AttentionSpec;
 pub use sequences::Sequences;
+pub use simd::{SCALAR, instruction_set};
 pub use softmax::{cross_entropy, distillation};
 pub use vectors::{AdamWState, AdamWStep, blend, pull, sum_of_squares};

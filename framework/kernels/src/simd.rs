@@ -20,6 +20,21 @@ pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(Work(work))
 }
 
+/// Name of the [instruction set](instruction_set) of machines without vector instructions that are known here.
+pub const SCALAR: &str = "no vector instructions";
+
+/// The vector instructions that are used on this machine.
+pub fn instruction_set() -> &'static str {
+    match pulp::Arch::new() {
+        pulp::Arch::Scalar => SCALAR,
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        pulp::Arch::V3(_) => "AVX2",
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        pulp::Arch::V4(_) => "AVX-512",
+        _ => "vector instructions",
+    }
+}
+
 /// `e^x`, within two units in the last place; 0 below -87.3 and 2^127.. above 88.
 ///
 /// Splits `x` into `n ln 2 + r` (Cody and Waite 1980) and sums the series of `e^r` up to degree 7.

@@ -1,26 +1,33 @@
-use std::path::{Path, PathBuf};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use clf_core::{
     Error,
-    metrics::{AccuracyMatrix, names},
-    store::{Environment, RunResult, read_environment, read_run},
+    cost::Cost,
+    metrics::AccuracyMatrix,
+    store::{Environment, RunResult, read_config, read_environment, read_run},
 };
 use serde::Serialize;
 
 use crate::{
-    grid::{Format, Grid, decimal},
-    settings::Settings,
+    grid::decimal,
+    settings::{Difference, Settings},
     tables::splits_line,
+    tidy::named_costs,
 };
 
 /// Finished runs of several methods in one scenario.
 pub struct Comparison {
     methods: Vec<MethodRuns>,
+    /// Position of the method that others are held against.
+    baseline: usize,
 }
 
 /// The runs of one method: repetitions that differ in the seed alone.
 pub struct MethodRuns {
-    /// The method.
+    /// The method; with other settings than the first runs of it, what differs as well.
     pub name: String,
     /// Its runs.
     pub runs: Vec<FinishedRun>,
@@ -38,6 +45,10 @@ pub struct FinishedRun {
     pub environment: Environment,
     pub(crate) settings: Settings,
 }
+
+/// Digits of a hash, and characters of any other value, in the name of a group.
+const DIGITS: usize = 8;
+const VALUE: usize = 24;
 
 /// Mean and sample standard deviation over seeds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -61,7 +72,7 @@ impl FinishedRun {
             return Err(Error::config(folder.display().to_string(), reason));
         }
         let environment = read_environment(folder)?;
-        let settings = Settings::read(folder, &result)?;
+        let settings = Settings::new(&result.method, &result.scenario, &read_config(folder)?, &environment)?;
         Ok(Self { folder: folder.to_owned(), result, matrix, environment, settings })
     }
 
@@ -74,6 +85,12 @@ impl FinishedRun {
     /// Accuracies after the last task.
     pub(crate) fn last_row(&self) -> &[f64] {
         self.matrix.rows().last().map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether `other` is the same but for the seed.
+    fn is_repeated_by(&self, other: &Self) -> bool {
+        self.result.method == other.result.method
+            && self.settings.clone().without_seed().first_difference(&other.settings.clone().without_seed()).is_none()
     }
 
     /// What must be equal in all runs of a table, by name; what else should be is in [`Comparison::fairness`].
@@ -90,7 +107,8 @@ impl FinishedRun {
 }
 
 impl Comparison {
-    /// Reads run folders and groups them by method, in order of first appearance.
+    /// Reads run folders and groups them by method, in order of first appearance. Runs of one method with other settings
+    /// are a group of their own, which is named after what differs.
     ///
     /// # Errors
     ///
@@ -102,15 +120,20 @@ impl Comparison {
             if let Some(first) = methods.first() {
                 check_common(&first.runs[0], &run)?;
             }
-            match methods.iter_mut().find(|method| method.name == run.result.method) {
+            match methods.iter_mut().find(|method| method.runs[0].is_repeated_by(&run)) {
                 Some(method) => method.add(run)?,
-                None => methods.push(MethodRuns { name: run.result.method.clone(), runs: vec![run] }),
+                None => methods.push(MethodRuns { name: new_name(&methods, &run), runs: vec![run] }),
             }
         }
         if methods.is_empty() {
             return Err(Error::config("compare", "there are no runs; name run folders, or --methods and --scenario"));
         }
-        Ok(Self { methods })
+        Ok(Self::of(methods))
+    }
+
+    /// A comparison of runs that were found to belong together.
+    pub(crate) fn of(methods: Vec<MethodRuns>) -> Self {
+        Self { methods, baseline: 0 }
     }
 
     /// The methods with their runs.
@@ -122,46 +145,25 @@ impl Comparison {
         &self.methods[0].runs[0]
     }
 
-    /// The figures of every method, a row each: mean and standard deviation over seeds.
-    pub fn metrics_table(&self, format: Format) -> String {
-        let metrics = names(&self.first().result.procedure);
-        let header = ["method"].iter().chain(metrics).chain(&["seconds", "seeds"]).map(ToString::to_string).collect();
-        let row = |method: &MethodRuns| {
-            let figures = metrics.iter().map(|metric| method.metric(metric).to_text());
-            let cost = [decimal(method.seconds().mean), method.runs.len().to_string()];
-            std::iter::once(method.name.clone()).chain(figures).chain(cost).collect()
-        };
-        Grid { header, rows: self.methods.iter().map(row).collect() }.render(format)
+    /// Holds all other methods against `name` in [`Comparison::significance`].
+    ///
+    /// # Errors
+    ///
+    /// When there is no such method.
+    pub fn with_baseline(mut self, name: &str) -> Result<Self, Error> {
+        let at = self.methods.iter().position(|method| method.name == name);
+        let known = self.methods.iter().map(|method| method.name.as_str());
+        self.baseline = at.ok_or_else(|| Error::unknown("method of this comparison", name, known))?;
+        Ok(self)
     }
 
-    /// The figures under the other protocol, a row a method: mean and standard deviation over seeds. Nothing where the
-    /// scenario has no other protocol.
-    pub fn other_table(&self, format: Format) -> Option<String> {
-        let first = self.first();
-        let protocol = first.result.other.as_ref()?.protocol;
-        let metrics = names(&first.result.procedure);
-        let header = [protocol.name()].iter().chain(metrics).map(ToString::to_string).collect();
-        let row = |method: &MethodRuns| {
-            let figures = metrics.iter().map(|metric| method.other_metric(metric).to_text());
-            std::iter::once(method.name.clone()).chain(figures).collect()
-        };
-        Some(Grid { header, rows: self.methods.iter().map(row).collect() }.render(format))
+    pub(crate) fn baseline(&self) -> &MethodRuns {
+        &self.methods[self.baseline]
     }
 
     /// Where the borders between training and test images come from.
     pub fn splits_line(&self) -> String {
         splits_line(&self.first().environment.tasks)
-    }
-
-    /// Accuracy on every task after the last one, a row a method: mean over seeds.
-    pub fn last_row_table(&self, format: Format) -> String {
-        let tasks = self.first().result.tasks.iter().cloned();
-        let row = |method: &MethodRuns| {
-            let accuracies = method.last_row().into_iter().map(|accuracy| decimal(accuracy.mean));
-            std::iter::once(method.name.clone()).chain(accuracies).collect()
-        };
-        let header = std::iter::once("last accuracy on".to_owned()).chain(tasks).collect();
-        Grid { header, rows: self.methods.iter().map(row).collect() }.render(format)
     }
 }
 
@@ -172,15 +174,6 @@ impl MethodRuns {
         if let Some(same) = self.runs.iter().find(|other| other.result.seed == run.result.seed) {
             let reason = format!("both are {} with seed {}; leave one of them out", self.name, run.result.seed);
             return Err(Error::config(place(same), reason));
-        }
-        let first = &self.runs[0];
-        let settings = |run: &FinishedRun| run.settings.clone().without_seed();
-        if let Some(difference) = settings(first).first_difference(&settings(&run)) {
-            let reason = format!(
-                "runs of one method must differ in the seed alone, but {} is {} in the first and {} in the second; compare them apart",
-                difference.key, difference.left, difference.right
-            );
-            return Err(Error::config(place(first), reason));
         }
         self.runs.push(run);
         Ok(())
@@ -204,8 +197,27 @@ impl MethodRuns {
 
     /// Accuracy on every task after the last one.
     pub fn last_row(&self) -> Vec<Spread> {
-        let tasks = self.runs.first().map_or(0, |run| run.last_row().len());
-        (0..tasks).map(|task| Spread::of(self.runs.iter().map(|run| run.last_row()[task]))).collect()
+        self.of_tasks(|matrix, task| matrix.rows().last().map(|row| row[task]))
+    }
+
+    /// A figure of every task; not a number where it is not defined.
+    pub(crate) fn of_tasks(&self, figure: impl Fn(&AccuracyMatrix, usize) -> Option<f64>) -> Vec<Spread> {
+        let tasks = self.runs.first().map_or(0, |run| run.matrix.tasks().len());
+        let of = |run: &FinishedRun, task| figure(&run.matrix, task).unwrap_or(f64::NAN);
+        (0..tasks).map(|task| Spread::of(self.runs.iter().map(|run| of(run, task)))).collect()
+    }
+
+    /// All that a run cost, by name, over the runs that tell it.
+    pub(crate) fn costs(&self) -> BTreeMap<&'static str, Spread> {
+        let names = named_costs(&Cost::default()).map(|(name, _)| name);
+        let spread = |i: usize| self.cost(|cost| named_costs(cost)[i].1);
+        names.into_iter().enumerate().filter_map(|(i, name)| Some((name, spread(i)?))).collect()
+    }
+
+    /// Something that a run cost, over the runs that tell it.
+    pub(crate) fn cost(&self, of: impl Fn(&Cost) -> Option<f64>) -> Option<Spread> {
+        let values: Vec<f64> = self.runs.iter().filter_map(|run| of(run.result.cost.as_ref()?)).collect();
+        (!values.is_empty()).then(|| Spread::of(values.into_iter()))
     }
 }
 
@@ -220,12 +232,32 @@ impl Spread {
     }
 
     /// `mean ± std`, or the mean alone.
-    fn to_text(self) -> String {
+    pub(crate) fn to_text(self) -> String {
         match self.std.filter(|std| !std.is_nan()) {
             Some(std) => format!("{} ± {}", decimal(self.mean), decimal(std)),
             None => decimal(self.mean),
         }
     }
+}
+
+/// The name of a group that begins with `run`.
+fn new_name(methods: &[MethodRuns], run: &FinishedRun) -> String {
+    let method = &run.result.method;
+    let Some(first) = methods.iter().find(|earlier| earlier.runs[0].result.method == *method) else {
+        return method.clone();
+    };
+    let differences = first.runs[0].settings.clone().without_seed().differences(&run.settings.clone().without_seed());
+    let mut texts = differences.into_iter().map(|Difference { key, right, .. }| {
+        let digits = if key.ends_with("sha256") { DIGITS } else { VALUE };
+        let value: String = right.trim_matches('"').chars().take(digits).collect();
+        format!("{key}={value}")
+    });
+    let what = texts.next().unwrap_or_default();
+    let name = format!("{method} [{what}{}]", if texts.next().is_some() { ", ..." } else { "" });
+    // Two groups may begin with the same difference.
+    let same =
+        methods.iter().filter(|earlier| earlier.name == name || earlier.name.starts_with(&format!("{name} #"))).count();
+    if same > 0 { format!("{name} #{}", same + 1) } else { name }
 }
 
 fn check_common(first: &FinishedRun, run: &FinishedRun) -> Result<(), Error> {

@@ -1,4 +1,6 @@
-use comfy_table::{Cell, CellAlignment, Table, TableComponent, presets::UTF8_HORIZONTAL_ONLY};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, TableComponent, presets::UTF8_HORIZONTAL_ONLY};
+
+use crate::latex;
 
 /// How a table is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -7,6 +9,8 @@ pub enum Format {
     Text,
     /// GitHub's Markdown.
     Markdown,
+    /// LaTeX with booktabs.
+    Latex,
 }
 
 /// Cells of text under a header: the first column is set to the left, all others to the right.
@@ -17,30 +21,62 @@ pub(crate) struct Grid {
 
 impl Grid {
     pub fn render(&self, format: Format) -> String {
-        self.aligned(format, 1)
+        self.aligned(format, 1, &[])
+    }
+
+    /// As [`Grid::render`], with the best cells, by row and column, in bold in LaTeX.
+    pub fn render_best(&self, format: Format, best: &[(usize, usize)]) -> String {
+        self.aligned(format, 1, best)
     }
 
     /// As [`Grid::render`], for words: all columns are set to the left.
     pub fn render_left(&self, format: Format) -> String {
-        self.aligned(format, self.header.len())
+        self.aligned(format, self.header.len(), &[])
     }
 
     /// The first `left` columns are set to the left.
-    fn aligned(&self, format: Format, left: usize) -> String {
+    fn aligned(&self, format: Format, left: usize, best: &[(usize, usize)]) -> String {
         match format {
             Format::Text => self.text(left),
             Format::Markdown => self.markdown(left),
+            Format::Latex => latex::tabular(self, left, best),
         }
     }
 
+    /// Whether the table is wider than the terminal that it would be printed on.
+    pub fn is_too_wide(&self) -> bool {
+        let table = self.table(1);
+        let width = table.lines().map(|line| line.chars().count()).max().unwrap_or_default();
+        table.width().is_some_and(|most| width > usize::from(most))
+    }
+
+    /// Rows as columns; the first header stays.
+    pub fn turned(&self) -> Self {
+        let title = self.header.first().cloned();
+        let header = title.into_iter().chain(self.rows.iter().map(|row| row[0].clone())).collect();
+        let row = |column: usize| {
+            std::iter::once(self.header[column].clone())
+                .chain(self.rows.iter().map(|row| row[column].clone()))
+                .collect()
+        };
+        Self { header, rows: (1..self.header.len()).map(row).collect() }
+    }
+
     fn text(&self, left: usize) -> String {
+        let mut table = self.table(left);
+        // On a terminal, long cells are broken into lines rather than the table.
+        table.set_content_arrangement(ContentArrangement::Dynamic);
+        table.to_string()
+    }
+
+    fn table(&self, left: usize) -> Table {
         let mut table = table();
         table.set_header(&self.header);
         for row in &self.rows {
             let align = |column| if column < left { CellAlignment::Left } else { CellAlignment::Right };
             table.add_row(row.iter().enumerate().map(|(column, text)| Cell::new(text).set_alignment(align(column))));
         }
-        table.to_string()
+        table
     }
 
     fn markdown(&self, left: usize) -> String {
@@ -74,7 +110,7 @@ pub(crate) fn signed_decimal(value: f64) -> String {
 }
 
 /// Adding 0 turns -0 into 0.
-fn rounded(value: f64) -> f64 {
+pub(crate) fn rounded(value: f64) -> f64 {
     (value * 10.0).round_ties_even() / 10.0 + 0.0
 }
 
@@ -87,6 +123,16 @@ mod tests {
         // The nearest 64-bit number lies below 65.35, and NumPy prints 65.4 all the same.
         assert_eq!([65.35, 46.05, 0.25, 12.0, f64::NAN].map(decimal), ["65.4", "46.0", "0.2", "12.0", "-"]);
         assert_eq!([-0.01, 3.12, -20.0].map(signed_decimal), ["+0.0", "+3.1", "-20.0"]);
+    }
+
+    #[test]
+    fn rows_become_columns() {
+        let cells = |cells: [&str; 3]| cells.map(String::from).to_vec();
+        let grid = Grid { header: cells(["on", "a", "b"]), rows: vec![cells(["zscl", "1", "2"])] };
+        let turned = grid.turned();
+        assert_eq!(turned.header, ["on", "zscl"]);
+        assert_eq!(turned.rows, [["a", "1"], ["b", "2"]]);
+        assert!(!grid.is_too_wide(), "a test has no terminal");
     }
 
     #[test]

@@ -2,12 +2,18 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use clf_core::{Protocol, metrics::names};
+use clf_core::{
+    Protocol,
+    cost::Cost,
+    metrics::{AccuracyMatrix, names},
+};
 use serde::{Serialize, Serializer};
 
 use crate::{
     comparison::{Comparison, FinishedRun, MethodRuns, Spread},
     fairness::Fairness,
+    published::PublishedScenario,
+    significance::Significance,
 };
 
 #[derive(Serialize)]
@@ -21,6 +27,10 @@ struct ComparisonRecord<'a> {
     splits: Vec<&'a str>,
     methods: Vec<MethodRecord<'a>>,
     fairness: Fairness,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    significance: Option<Significance>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    published: Option<&'static PublishedScenario>,
 }
 
 #[derive(Serialize)]
@@ -33,6 +43,8 @@ struct MethodRecord<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     other: Option<OtherRecord>,
     last_row: Vec<Spread>,
+    task_figures: Vec<TaskRecord<'a>>,
+    cost: BTreeMap<&'static str, Spread>,
     runs: Vec<RunRecord<'a>>,
 }
 
@@ -52,6 +64,17 @@ struct RunRecord<'a> {
     seconds: f64,
     metrics: BTreeMap<&'static str, f64>,
     last_row: &'a [f64],
+    cost: Option<&'a Cost>,
+}
+
+/// Figures of a task in an `mtil` scenario.
+#[derive(Serialize)]
+#[serde(rename_all = "kebab-case")]
+struct TaskRecord<'a> {
+    task: &'a str,
+    transfer: Spread,
+    avg: Spread,
+    last: Spread,
 }
 
 impl Serialize for Comparison {
@@ -66,6 +89,8 @@ impl Serialize for Comparison {
             splits: first.environment.tasks.iter().map(|task| &*task.split_family).collect(),
             methods: self.methods().iter().map(|method| method_record(method, &first.result.procedure)).collect(),
             fairness: self.fairness(),
+            significance: self.significance(),
+            published: self.published(),
         };
         record.serialize(serializer)
     }
@@ -79,6 +104,8 @@ fn method_record<'a>(method: &'a MethodRuns, procedure: &str) -> MethodRecord<'a
         metrics: names(procedure).iter().map(|name| (*name, method.metric(name))).collect(),
         other: other_record(method, procedure),
         last_row: method.last_row(),
+        task_figures: task_records(method, procedure),
+        cost: method.costs(),
         runs: method.runs.iter().map(run_record).collect(),
     }
 }
@@ -96,5 +123,19 @@ fn run_record(run: &FinishedRun) -> RunRecord<'_> {
         seconds: run.result.seconds,
         metrics: names(&run.result.procedure).iter().map(|name| (*name, run.metric(name))).collect(),
         last_row: run.last_row(),
+        cost: run.result.cost.as_ref(),
     }
+}
+
+fn task_records<'a>(method: &'a MethodRuns, procedure: &str) -> Vec<TaskRecord<'a>> {
+    if procedure != "mtil" {
+        return Vec::new();
+    }
+    let transfers = method.of_tasks(AccuracyMatrix::transfer_of);
+    let averages = method.of_tasks(AccuracyMatrix::mtil_avg_of);
+    let lasts = method.of_tasks(AccuracyMatrix::mtil_last_of);
+    let tasks = method.runs.first().map_or(&[][..], |run| &run.result.tasks);
+    let record =
+        |(i, task): (usize, &'a String)| TaskRecord { task, transfer: transfers[i], avg: averages[i], last: lasts[i] };
+    tasks.iter().enumerate().map(record).collect()
 }

@@ -1,11 +1,13 @@
 //! The flags of all commands.
 
 mod checkpoints;
+mod checkups;
 mod comparing;
 mod datasets;
 mod exchange;
 mod models;
 mod others;
+mod report;
 mod runs;
 
 use std::{num::NonZeroUsize, path::PathBuf};
@@ -17,7 +19,8 @@ use clf_scenarios::Limits;
 use crate::paths;
 
 pub use checkpoints::CheckpointArguments;
-pub use comparing::ComparisonArguments;
+pub use checkups::{DoctorArguments, PlanArguments};
+pub use comparing::{ComparisonArguments, OutputFormat};
 pub use datasets::{
     DataCommand, DataListArguments, FetchArguments, ImportArguments, PrepareArguments, VerifyArguments, WhereArguments,
 };
@@ -26,6 +29,7 @@ pub use models::{ConvertArguments, ModelCommand, StoreArguments};
 pub use others::{
     Kind, ListArguments, MetricsArguments, NewArguments, NewKind, PretrainArguments, ShowArguments, Shown,
 };
+pub use report::ReportArguments;
 pub use runs::{CompareArguments, EvalArguments, RunArguments, SetupArguments};
 
 /// Continual learning of CLIP-style models: methods side by side, exactly reproducible.
@@ -47,6 +51,10 @@ or damaged, 4 weights missing or damaged, 5 training or the device went wrong, 6
 pub enum Command {
     /// Learns the tasks of a scenario with a method.
     Run(RunArguments),
+    /// Says what a run will take, before it is made: tasks, time, memory, disk, data.
+    Plan(Box<PlanArguments>),
+    /// Checks program, device, weights, data and arithmetic of this machine.
+    Doctor(DoctorArguments),
     /// Runs several methods over several seeds, or reads finished runs, and puts them side by side.
     Compare(CompareArguments),
     /// Scores weights on the test sets of a scenario.
@@ -71,6 +79,8 @@ pub enum Command {
     Bundle(BundleArguments),
     /// Writes the steps of a run for other programs.
     Export(ExportArguments),
+    /// Writes one HTML page about runs: tables, accuracy matrices, curves, losses and settings.
+    Report(ReportArguments),
     /// Writes a crate with a method of your own, ready to run.
     New(NewArguments),
 }

@@ -1,12 +1,12 @@
 use std::{path::PathBuf, sync::atomic::Ordering};
 
 use clf_core::{Capabilities, Error, Scenario, data::DataFolder};
-use clf_report::{Comparison, Fairness, Format};
+use clf_report::{Comparison, Fairness, Format, latex_comment};
 use clf_scenarios::ScenarioFile;
 
 use super::{print, print_json, stop_flag};
 use crate::{
-    arguments::{CheckpointArguments, CompareArguments, ComparisonArguments, SetupArguments},
+    arguments::{CheckpointArguments, CompareArguments, ComparisonArguments, OutputFormat, SetupArguments},
     earlier::Earlier,
     launch::{Inputs, Place, Plan, read_scenario, user_layers},
     progress,
@@ -14,30 +14,58 @@ use crate::{
 
 /// `clf compare`.
 pub fn compare(arguments: &CompareArguments) -> Result<(), Error> {
+    check_baseline(arguments)?;
     let comparison = match &arguments.scenario {
         Some(scenario) => Batch::prepare(arguments, scenario)?.run()?,
         None => Comparison::read(&arguments.runs)?,
+    };
+    let comparison = match &arguments.shown.baseline {
+        Some(baseline) => comparison.with_baseline(baseline)?,
+        None => comparison,
     };
     show(&comparison, &arguments.shown)?;
     if arguments.shown.strict { check_fair(&comparison.fairness(), &arguments.shown.allow) } else { Ok(()) }
 }
 
+/// Refuses a baseline that will not be run, before the first run.
+fn check_baseline(arguments: &CompareArguments) -> Result<(), Error> {
+    match &arguments.shown.baseline {
+        Some(name) if arguments.scenario.is_some() && !arguments.methods.contains(name) => {
+            let known = arguments.methods.iter().map(String::as_str);
+            Err(Error::unknown("method of this comparison", name, known))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Prints a comparison.
 fn show(comparison: &Comparison, shown: &ComparisonArguments) -> Result<(), Error> {
-    if shown.json {
-        return print_json(comparison);
+    match shown.chosen() {
+        OutputFormat::Json => print_json(comparison),
+        OutputFormat::Csv => print(comparison.csv().trim_end_matches('\n')),
+        OutputFormat::Text => print(&tables(comparison, Format::Text, shown.per_task)),
+        OutputFormat::Markdown => print(&tables(comparison, Format::Markdown, shown.per_task)),
+        OutputFormat::Latex => print(&tables(comparison, Format::Latex, shown.per_task)),
     }
-    let format = if shown.markdown { Format::Markdown } else { Format::Text };
-    let fairness = comparison.fairness();
-    let tables = [
-        Some(comparison.metrics_table(format)),
-        comparison.other_table(format),
-        Some(comparison.last_row_table(format)),
-        fairness.table(format),
-        Some(fairness.line()),
-        Some(comparison.splits_line()),
-    ];
-    print(&tables.into_iter().flatten().collect::<Vec<_>>().join("\n\n"))
+}
+
+/// All tables and sentences; in LaTeX, sentences are comments.
+fn tables(comparison: &Comparison, format: Format, per_task: bool) -> String {
+    let sentence = |text: String| if format == Format::Latex { latex_comment(&text) } else { text };
+    let (fairness, significance) = (comparison.fairness(), comparison.significance());
+    let needs = (format == Format::Latex).then(|| "needs \\usepackage{booktabs}".to_owned());
+    let mut parts: Vec<Option<String>> = vec![needs.map(sentence), Some(comparison.metrics_table(format))];
+    parts.push(comparison.published().map(|published| sentence(published.line())));
+    parts.extend([comparison.other_table(format), comparison.cost_table(format)]);
+    parts.push(Some(comparison.last_row_table(format)));
+    if per_task {
+        parts.extend(comparison.task_tables(format).into_iter().map(Some));
+    }
+    if let Some(significance) = significance {
+        parts.extend([significance.table(format), significance.line().map(sentence)]);
+    }
+    parts.extend([fairness.table(format), Some(sentence(fairness.line())), Some(sentence(comparison.splits_line()))]);
+    parts.into_iter().flatten().collect::<Vec<_>>().join("\n\n")
 }
 
 /// Refuses methods that were not run with the same.

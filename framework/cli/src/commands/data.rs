@@ -25,7 +25,7 @@ use crate::{arguments::PrepareArguments, progress::Meter};
 
 pub use fetch::fetch;
 pub use import::import;
-pub use list::{list, place};
+pub use list::{Condition, condition, list, place};
 pub use verify::verify;
 
 /// `clf data prepare`.

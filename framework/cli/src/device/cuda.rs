@@ -5,7 +5,7 @@ use std::{path::PathBuf, time::Duration};
 use clf_core::burn::tensor::{Device, Tensor};
 use cudarc::{driver, nvrtc};
 
-use super::guard;
+use super::{Part, guard};
 
 /// Longest time in which a healthy device computes its first result, its first kernel compiled included.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -23,7 +23,24 @@ pub fn open(index: u16) -> Result<Device, String> {
     .unwrap_or_else(|failure| Err(format!("CUDA does not work: {failure}; check the driver with nvidia-smi")))
 }
 
-fn check_driver(index: u16) -> Result<(), String> {
+/// What CUDA device `index` needs, in the order in which it is asked; ends with the first part that is wrong.
+pub fn parts(index: u16) -> Vec<Part> {
+    let checks: [(&'static str, fn(u16) -> Result<String, String>); 2] =
+        [("CUDA driver", check_driver), ("NVRTC", |_| check_compiler())];
+    let mut parts = Vec::new();
+    for (name, check) in checks {
+        let found = guard::within(PATIENCE, move || check(index)).and_then(|found| found);
+        let is_wrong = found.is_err();
+        parts.push(Part { name, found });
+        if is_wrong {
+            break;
+        }
+    }
+    parts
+}
+
+/// The driver's version and its number of devices.
+fn check_driver(index: u16) -> Result<String, String> {
     if !has_driver() {
         return Err("there is no CUDA driver (libcuda.so.1 is not found); install the NVIDIA driver, and check it \
                     with nvidia-smi"
@@ -45,11 +62,13 @@ fn check_driver(index: u16) -> Result<(), String> {
     if i32::from(index) >= count {
         return Err(format!("there is no CUDA device {index}; nvidia-smi lists the {count} that the driver sees"));
     }
-    Ok(())
+    Ok(format!("CUDA {has}, {count} devices"))
 }
 
 /// The kernels are compiled where they run: that takes NVRTC, not newer than the driver, and CUDA's headers.
-fn check_compiler() -> Result<(), String> {
+///
+/// Gives the version of NVRTC and the folder of the headers.
+fn check_compiler() -> Result<String, String> {
     let where_to_get = "install a CUDA toolkit, or pip install nvidia-cuda-nvrtc nvidia-cuda-runtime nvidia-cuda-cccl";
     if !has_compiler() {
         return Err(format!(
@@ -67,7 +86,7 @@ fn check_compiler() -> Result<(), String> {
     let folder = cubecl_cuda::install::cuda_path().map(|path| path.join("include"));
     let missing = |folder: &PathBuf| HEADERS.into_iter().find(|header| !folder.join(header).is_file());
     match folder.as_ref().map(|folder| (folder, missing(folder))) {
-        Some((_, None)) => Ok(()),
+        Some((folder, None)) => Ok(format!("NVRTC {compiler}, headers in {}", folder.display())),
         Some((folder, Some(header))) => Err(format!(
             "CUDA's headers are missing ({header} is not in {}); {where_to_get}, and set CUDA_PATH to the folder that holds \
              include/{header}",

@@ -246,12 +246,19 @@ fn unequal_conditions_are_shown_and_marked_and_strict_refuses_them() {
 }
 
 #[test]
-fn runs_of_one_method_must_be_repetitions() {
+fn runs_of_one_method_with_other_settings_are_a_row_of_their_own() {
     let bench = Bench::new();
     let run = "run --method finetune --scenario small.toml";
     bench.ok(&format!("{run} --out a"));
     bench.ok(&format!("{run} --seed 1 --set train.lr=1e-3 --out b"));
-    bench.fails("compare a b", 2, &["a and b", "train.lr", "0.0001", "0.001"]);
+    bench.ok(&format!("{run} --seed 2 --out c"));
+    bench.ok(&format!("{run} --seed 2 --set train.lr=1e-3 --set train.steps=2 --out d"));
+    let read = json(&bench, "compare a b c d");
+    let named = read["methods"].as_array().unwrap().iter().map(|row| (row["method"].as_str(), row["seeds"].as_u64()));
+    let expected = [("finetune", 2), ("finetune [train.lr=0.001]", 1), ("finetune [train.lr=0.001, ...]", 1)];
+    assert_eq!(named.collect::<Vec<_>>(), expected.map(|(name, seeds)| (Some(name), Some(seeds))));
+    bench.fails("compare a b --strict", 2, &["learning-rate: 1e-3 (finetune [train.lr=0.001])"]);
+    bench.fails("compare a b c b", 2, &["b and b", "seed 1"]);
     let unfinished = bench.read("b/result.json").replace("\"finished\": true", "\"finished\": false");
     bench.write("b/result.json", &unfinished);
     bench.fails("compare a b", 2, &["b: ", "not finished"]);

@@ -8,6 +8,8 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value;
+
 use super::bench::{Bench, text};
 
 const RUN: &str = "run --method zscl --scenario small.toml --set train.steps=12 --checkpoint-every 3";
@@ -83,6 +85,12 @@ fn a_run_that_is_asked_to_stop_goes_on_with_the_same_command_and_ends_the_same()
         let resumed = bench.clf(&command);
         assert!(text(&resumed.stderr).contains(&format!("goes on in {signal} after")), "{}", text(&resumed.stderr));
         assert_same(&bench, signal, "whole");
+        let [left, right] = [signal, "whole"].map(|run| {
+            let result: Value = serde_json::from_str(&bench.read(format!("{run}/result.json"))).unwrap();
+            let count = |name: &str| result["cost"][name].as_u64().unwrap();
+            ["trained-parameters", "stored-parameters", "steps"].map(count)
+        });
+        assert_eq!(left, right, "the parts of a run cost what the whole does");
         assert_eq!(checkpoints(&bench, signal), Vec::<PathBuf>::new(), "a finished run needs none");
     }
 }

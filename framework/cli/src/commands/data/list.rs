@@ -81,10 +81,31 @@ fn listed(set: &Descriptor, data: &DataFolder) -> Listed {
         (None, None) => None,
         (train, test) => Some(train.unwrap_or(0) + test.unwrap_or(0)),
     };
-    let sizes: Option<Vec<u64>> = set.files.iter().map(|file| file.bytes).collect();
-    let bytes = sizes.filter(|sizes| !sizes.is_empty()).map(|sizes| sizes.iter().sum());
+    let bytes = download(set);
     let found = found.map(|found| found.train + found.test);
     Listed { name: set.name, images, found, classes: set.class_names.len(), bytes, state, reason, path }
+}
+
+/// What became of a dataset on this machine.
+pub struct Condition {
+    /// `present`, `texts`, `partial`, `damaged` or `absent`.
+    pub state: &'static str,
+    /// What is wrong with it.
+    pub reason: Option<String>,
+    /// Bytes to download; absent where they are not known.
+    pub bytes: Option<u64>,
+}
+
+/// In what condition a dataset is, whether or not partial copies are accepted.
+pub fn condition(set: &Descriptor, data: &DataFolder) -> Condition {
+    let (state, _, reason) = state(set, data);
+    Condition { state, reason, bytes: download(set) }
+}
+
+/// Bytes to download; absent where they are not known.
+fn download(set: &Descriptor) -> Option<u64> {
+    let sizes: Option<Vec<u64>> = set.files.iter().map(|file| file.bytes).collect();
+    sizes.filter(|sizes| !sizes.is_empty()).map(|sizes| sizes.iter().sum())
 }
 
 /// In what state a dataset is, what was found of it, and what is wrong with it, whether or not partial copies are accepted.

@@ -14,6 +14,8 @@ use crate::{
     model, model_files, paths,
 };
 
+pub use verify::{Inspected, inspect_whole};
+
 /// `clf model`.
 pub fn model(command: &ModelCommand) -> Result<(), Error> {
     match command {

@@ -53,6 +53,44 @@ pub fn verify(model: Option<&str>, store: &StoreArguments) -> Result<(), Error> 
     errors.into_iter().flatten().next().map_or(Ok(()), Err)
 }
 
+/// Weights in which no fault was found.
+pub struct Inspected {
+    /// The file.
+    pub path: PathBuf,
+    /// Its length.
+    pub bytes: u64,
+    /// Numbers in its tensors.
+    pub parameters: usize,
+    /// `None` where nothing says it.
+    pub activation: Option<Activation>,
+    /// What its checksum was compared with, in words.
+    pub checksum: String,
+}
+
+/// Checks weights by name or file, checksum and tensors.
+///
+/// # Errors
+///
+/// When they are missing or damaged.
+pub fn inspect_whole(name: &str, root: &Path) -> Result<Inspected, Error> {
+    let models = model_files::all(root)?;
+    let (report, error) = if model::is_file(name) {
+        of_file(Path::new(name), &models)?
+    } else {
+        of_model(&model_files::find(name, root)?, root)?
+    };
+    if let Some(error) = error {
+        return Err(error);
+    }
+    let checksum = match report.expected.as_ref().map(Expected::parts) {
+        Some((_, whose)) => format!("SHA-256 is the one {whose}"),
+        None => "no SHA-256 to compare with".to_owned(),
+    };
+    let bytes = std::fs::metadata(&report.path).map_err(|error| Error::io("read", &report.path, error))?.len();
+    let Report { path, parameters, activation, .. } = report;
+    Ok(Inspected { path, bytes, parameters, activation, checksum })
+}
+
 type Outcome = (Report, Option<Error>);
 
 /// Checks the weights of a model with a name.

@@ -1,0 +1,77 @@
+//! The settings of a run with the origin of every value.
+
+use std::{fs, path::Path};
+
+use clf_core::Error;
+use toml_edit::{DocumentMut, Item, Table, Value};
+
+/// A setting of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Setting {
+    /// Its path, with dots.
+    pub key: String,
+    /// Its value, as TOML.
+    pub value: String,
+    /// Who set it.
+    pub origin: String,
+}
+
+/// Reads `config.toml` with the remark behind every value.
+///
+/// # Errors
+///
+/// When the file is missing or damaged.
+pub(crate) fn read_settings(folder: &Path) -> Result<Vec<Setting>, Error> {
+    let path = folder.join("config.toml");
+    let text = fs::read_to_string(&path).map_err(|error| Error::io("read", &path, error))?;
+    let document: DocumentMut = text
+        .parse()
+        .map_err(|error: toml_edit::TomlError| Error::config(path.display().to_string(), error.to_string()))?;
+    let mut settings = Vec::new();
+    collect(document.as_table(), "", &mut settings);
+    Ok(settings)
+}
+
+fn collect(table: &Table, path: &str, settings: &mut Vec<Setting>) {
+    for (key, item) in table {
+        let key = if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") };
+        match item {
+            Item::Table(inner) => collect(inner, &key, settings),
+            Item::Value(value) => settings.push(setting(key, value)),
+            Item::None | Item::ArrayOfTables(_) => {}
+        }
+    }
+}
+
+fn setting(key: String, value: &Value) -> Setting {
+    let remark = value.decor().suffix().and_then(|suffix| suffix.as_str()).unwrap_or_default();
+    let origin = remark.trim().trim_start_matches('#').trim().to_owned();
+    Setting { key, value: value.clone().decorated("", "").to_string(), origin }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_value_has_its_origin() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "# method zscl\nhooks = [\"l2\", \"#x\"]  # --hook\n\n[train]\nlr = 0.0005  # scenario <x>\n\n[hook.l2]\nweight = 1e-8 # --set a=#1\nbare = true\n";
+        fs::write(folder.path().join("config.toml"), text).unwrap();
+        let settings = read_settings(folder.path()).unwrap();
+        let found: Vec<[&str; 3]> =
+            settings.iter().map(|Setting { key, value, origin }| [&**key, &**value, &**origin]).collect();
+        assert_eq!(
+            found,
+            [
+                ["hooks", "[\"l2\", \"#x\"]", "--hook"],
+                ["train.lr", "0.0005", "scenario <x>"],
+                ["hook.l2.weight", "1e-8", "--set a=#1"],
+                ["hook.l2.bare", "true", ""],
+            ]
+        );
+        fs::write(folder.path().join("config.toml"), "lr = = 1").unwrap();
+        let error = read_settings(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("config.toml"), "{error}");
+    }
+}

@@ -1,0 +1,168 @@
+use std::{collections::BTreeSet, path::PathBuf};
+
+use clf_core::{Error, Protocol, metrics::AccuracyMatrix};
+
+use super::run::ReportRun;
+use crate::{charts::Style, comparison::Spread, tables::splits_line};
+
+/// Runs that may stand in one table: of one scenario, on the same data, from the same model.
+pub(crate) struct Section {
+    /// The runs, those that differ in the seed alone together.
+    pub series: Vec<Series>,
+}
+
+/// Runs that differ in the seed alone.
+pub(crate) struct Series {
+    /// The method, and what tells it from others of the same method.
+    pub label: String,
+    /// The runs.
+    pub runs: Vec<ReportRun>,
+}
+
+/// Reads run folders and puts together what belongs together, in order of first appearance.
+///
+/// # Errors
+///
+/// When a folder holds no run, is named twice, or a file is missing or damaged.
+pub(crate) fn read_sections(folders: &[PathBuf]) -> Result<Vec<Section>, Error> {
+    let mut seen = BTreeSet::new();
+    let mut sections: Vec<Section> = Vec::new();
+    for folder in folders {
+        // A folder that is not there is named by the reader.
+        if folder.canonicalize().is_ok_and(|path| !seen.insert(path)) {
+            return Err(Error::config(folder.display().to_string(), "the folder is named twice; leave one out"));
+        }
+        let run = ReportRun::read(folder)?;
+        match sections.iter_mut().find(|section| identity(section.first()) == identity(&run)) {
+            Some(section) => section.add(run),
+            None => sections.push(Section { series: vec![Series::of(run)] }),
+        }
+    }
+    sections.iter_mut().for_each(Section::tell_apart);
+    Ok(sections)
+}
+
+/// What must be equal in all runs of a table.
+fn identity(run: &ReportRun) -> [String; 7] {
+    let result = &run.result;
+    [
+        result.scenario.clone(),
+        result.procedure.clone(),
+        format!("{:?}", result.tasks),
+        format!("{:?}", result.test_images),
+        splits_line(&run.environment.tasks),
+        result.model.clone(),
+        run.environment.weights_sha256.clone(),
+    ]
+}
+
+impl Section {
+    /// Its first run.
+    pub fn first(&self) -> &ReportRun {
+        &self.series[0].runs[0]
+    }
+
+    /// All runs.
+    pub fn runs(&self) -> impl Iterator<Item = &ReportRun> {
+        self.series.iter().flat_map(|series| &series.runs)
+    }
+
+    /// The series with their looks: one that never changes looks like the untouched model.
+    pub fn styled(&self) -> impl Iterator<Item = (Style, &Series)> {
+        self.series.iter().scan(0, |next, series| {
+            let style = if series.never_changes() { Style::Reference } else { Style::Series(*next) };
+            *next += usize::from(style != Style::Reference);
+            Some((style, series))
+        })
+    }
+
+    /// Task names.
+    pub fn tasks(&self) -> &[String] {
+        &self.first().result.tasks
+    }
+
+    /// What is known of a test image in the main figures and in the others.
+    pub fn protocols(&self) -> (Protocol, Protocol) {
+        Protocol::of(&self.first().result.procedure)
+    }
+
+    fn add(&mut self, run: ReportRun) {
+        let same = |series: &&mut Series| {
+            let first = &series.runs[0];
+            first.result.method == run.result.method
+                && first.difference(&run).is_none()
+                && series.runs.iter().all(|other| other.result.seed != run.result.seed)
+        };
+        match self.series.iter_mut().find(same) {
+            Some(series) => series.runs.push(run),
+            None => self.series.push(Series::of(run)),
+        }
+    }
+
+    /// Gives series of the same method labels that say how they differ.
+    fn tell_apart(&mut self) {
+        let labels: Vec<String> = (0..self.series.len()).map(|i| self.label(i)).collect();
+        for (i, label) in labels.iter().enumerate() {
+            let unique = labels.iter().filter(|other| *other == label).count() == 1;
+            let folder = self.series[i].runs[0].folder.display().to_string();
+            self.series[i].label = if unique { label.clone() } else { format!("{label} [{folder}]") };
+        }
+    }
+
+    /// The method, and the first setting in which it differs from another series of the same method.
+    fn label(&self, i: usize) -> String {
+        let run = &self.series[i].runs[0];
+        let method = &run.result.method;
+        let others =
+            self.series.iter().enumerate().filter(|(j, other)| *j != i && other.runs[0].result.method == *method);
+        let difference = others.map(|(_, other)| run.difference(&other.runs[0]));
+        match difference.flatten().next() {
+            Some(difference) => format!("{method} ({} = {})", difference.key, difference.left),
+            None => method.clone(),
+        }
+    }
+}
+
+impl Series {
+    fn of(run: ReportRun) -> Self {
+        Self { label: run.result.method.clone(), runs: vec![run] }
+    }
+
+    /// Whether all its runs score what the untouched model scores, to the last image.
+    fn never_changes(&self) -> bool {
+        let unchanged = |run: &ReportRun| {
+            let untouched = run.matrix.untouched();
+            let pairs =
+                || run.matrix.rows().iter().zip(untouched.rows()).skip(1).flat_map(|(own, zero)| own.iter().zip(zero));
+            pairs().count() > 0 && pairs().all(|(own, zero)| own == zero || own.is_nan())
+        };
+        self.runs.iter().all(unchanged)
+    }
+
+    /// A figure over the runs that have it.
+    pub fn spread(&self, figure: impl Fn(&ReportRun) -> f64) -> Spread {
+        Spread::of(self.runs.iter().map(figure).filter(|value| !value.is_nan()))
+    }
+
+    /// A figure of a whole run: over the finished runs where there are any.
+    pub fn spread_of_whole(&self, figure: impl Fn(&ReportRun) -> f64) -> Spread {
+        let any = self.runs.iter().any(|run| run.result.finished);
+        self.spread(|run| if any && !run.result.finished { f64::NAN } else { figure(run) })
+    }
+
+    /// The mean of the matrices of all runs, as far as the furthest of them goes.
+    pub fn mean_rows(&self, of: impl Fn(&ReportRun) -> Option<AccuracyMatrix>) -> Vec<Vec<f64>> {
+        let matrices: Vec<AccuracyMatrix> = self.runs.iter().filter_map(of).collect();
+        let rows = matrices.iter().map(|matrix| matrix.rows().len()).max().unwrap_or(0);
+        let tasks = matrices.first().map_or(0, |matrix| matrix.tasks().len());
+        let mean = |row: usize, task: usize| {
+            Spread::of(matrices.iter().map(|matrix| cell(matrix, row, task)).filter(|value| !value.is_nan())).mean
+        };
+        (0..rows).map(|row| (0..tasks).map(|task| mean(row, task)).collect()).collect()
+    }
+}
+
+/// A value of a matrix; not a number where there is none (yet).
+pub(crate) fn cell(matrix: &AccuracyMatrix, row: usize, task: usize) -> f64 {
+    matrix.rows().get(row).and_then(|row| row.get(task)).copied().unwrap_or(f64::NAN)
+}
