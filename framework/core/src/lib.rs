@@ -18,7 +18,7 @@ pub mod methods;
 pub mod metrics;
 mod micro;
 pub mod passes;
-mod process;
+pub mod process;
 pub mod random;
 pub mod registry;
 mod scenario;

@@ -5,7 +5,7 @@ use std::fs;
 
 /// Processor time so far in seconds, of all threads, in the program and in the system; nothing where the system does not
 /// tell it.
-pub(crate) fn cpu_seconds() -> Option<f64> {
+pub fn cpu_seconds() -> Option<f64> {
     #[cfg(unix)]
     let seconds = {
         use rustix::time::{ClockId, clock_gettime};
@@ -19,20 +19,21 @@ pub(crate) fn cpu_seconds() -> Option<f64> {
 
 /// Most memory held at once in bytes, since the process began or [`reset_peak_memory`] was called.
 #[cfg(target_os = "linux")]
-pub(crate) fn peak_memory() -> Option<u64> {
+pub fn peak_memory() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
 }
 
+/// Most memory held at once in bytes; this system does not tell it.
 #[cfg(not(target_os = "linux"))]
-pub(crate) fn peak_memory() -> Option<u64> {
+pub fn peak_memory() -> Option<u64> {
     None
 }
 
 /// Lets the peak start anew from what is held now; false where the system does not allow it.
-pub(crate) fn reset_peak_memory() -> bool {
+pub fn reset_peak_memory() -> bool {
     #[cfg(target_os = "linux")]
     return fs::write("/proc/self/clear_refs", "5").is_ok();
     #[cfg(not(target_os = "linux"))]

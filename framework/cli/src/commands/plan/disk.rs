@@ -34,7 +34,7 @@ pub fn of_run(files: &BTreeMap<String, u64>, growth: &Growth<'_>) -> BTreeMap<St
             Some(("predictions", _)) => predictions += bytes.saturating_sub(HEADER),
             Some(("checkpoints", _)) => {}
             Some((folder @ "tensorboard", _)) => {
-                *kinds.entry(folder.to_owned()).or_default() += growth.of_steps(*bytes)
+                *kinds.entry(folder.to_owned()).or_default() += growth.of_steps(*bytes);
             }
             _ if Path::new(path).extension().is_some_and(|ending| ending == "jsonl") => {
                 kinds.insert(path.clone(), growth.of_steps(*bytes));

@@ -1,12 +1,12 @@
 //! Where the time of a run goes: every event ends a span.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clf_core::{
     Error,
     engine::{Event, Observer},
+    process,
 };
-use cpu_time::ProcessTime;
 use serde::{Deserialize, Serialize};
 
 /// Time of the clock, and of all cores together.
@@ -53,7 +53,7 @@ pub struct Spans {
 
 /// Watches a run.
 pub struct Watch {
-    last: (Instant, Duration),
+    last: (Instant, f64),
     /// What it saw.
     pub spans: Spans,
 }
@@ -61,14 +61,13 @@ pub struct Watch {
 impl Watch {
     /// A watch that starts at `started`, the start of the process.
     pub fn since(started: Instant) -> Self {
-        Self { last: (started, Duration::ZERO), spans: Spans::default() }
+        Self { last: (started, 0.0), spans: Spans::default() }
     }
 
     /// The time since the last event.
     fn lap(&mut self) -> Span {
-        let now = (Instant::now(), ProcessTime::now().as_duration());
-        let span =
-            Span { wall: (now.0 - self.last.0).as_secs_f64(), cpu: now.1.saturating_sub(self.last.1).as_secs_f64() };
+        let now = (Instant::now(), process::cpu_seconds().unwrap_or_default());
+        let span = Span { wall: (now.0 - self.last.0).as_secs_f64(), cpu: now.1 - self.last.1 };
         self.last = now;
         span
     }
