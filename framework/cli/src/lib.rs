@@ -8,6 +8,7 @@
 mod arguments;
 mod commands;
 pub mod device;
+mod earlier;
 mod launch;
 pub mod logging;
 mod model;
@@ -15,6 +16,8 @@ mod model_files;
 mod paths;
 mod plugins;
 mod progress;
+mod scenarios;
+mod sweep;
 
 use std::process::ExitCode;
 
@@ -36,6 +39,7 @@ pub fn main() -> ExitCode {
     let work = || match arguments.command {
         Command::Run(run) => commands::run(&run),
         Command::Compare(compare) => commands::compare(&compare),
+        Command::Sweep(sweep) => commands::sweep(&sweep),
         Command::Eval(eval) => commands::eval(&eval),
         Command::List(list) => commands::list(&list),
         Command::Show(show) => commands::show(&show),

@@ -16,4 +16,5 @@ mod cli {
     mod model;
     mod protocols;
     mod runs;
+    mod sweep;
 }

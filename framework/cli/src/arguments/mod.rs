@@ -4,6 +4,7 @@ mod datasets;
 mod models;
 mod others;
 mod runs;
+mod sweep;
 
 use std::{num::NonZeroUsize, path::PathBuf};
 
@@ -21,6 +22,7 @@ pub use others::{
     Kind, ListArguments, MetricsArguments, NewArguments, NewKind, PretrainArguments, ShowArguments, Shown,
 };
 pub use runs::{CompareArguments, EvalArguments, RunArguments, SetupArguments};
+pub use sweep::SweepArguments;
 
 /// Continual learning of CLIP-style models: methods side by side, exactly reproducible.
 #[derive(Parser)]
@@ -43,6 +45,8 @@ pub enum Command {
     Run(RunArguments),
     /// Runs several methods over several seeds, or reads finished runs, and puts them side by side.
     Compare(CompareArguments),
+    /// Runs a grid or random draws of settings, methods and seeds, here or as a Slurm job array.
+    Sweep(SweepArguments),
     /// Scores weights on the test sets of a scenario.
     Eval(EvalArguments),
     /// Lists what is registered.

@@ -3,19 +3,17 @@ use std::{
     sync::atomic::Ordering,
 };
 
-use clf_core::{
-    Capabilities, Error, Scenario,
-    data::DataFolder,
-    store::{RunStore, read_environment, read_run},
-};
-use clf_report::{Comparison, Difference, Format, Settings};
+use clf_core::{Error, store::RunStore};
+use clf_report::{Comparison, Format, Settings};
 use clf_scenarios::ScenarioFile;
 
 use super::{print, print_json, stop_flag};
 use crate::{
     arguments::{CompareArguments, SetupArguments},
+    earlier::Earlier,
     launch::{Inputs, Plan, read_scenario, user_layers},
     progress,
+    scenarios::Scenarios,
 };
 
 /// `clf compare`.
@@ -47,15 +45,6 @@ struct Job {
     finished: bool,
 }
 
-/// The scenario, once with the data of each set of needs.
-struct Scenarios(Vec<(Capabilities, Box<dyn Scenario>)>);
-
-/// What of the needs decides which data is opened.
-fn data_needs(needs: Capabilities) -> Capabilities {
-    let Capabilities { reference_images, reference_texts, reference_classes, .. } = needs;
-    Capabilities { reference_images, reference_texts, reference_classes, ..Capabilities::default() }
-}
-
 impl Batch {
     /// Checks all runs before the first of them.
     fn prepare(arguments: &CompareArguments, scenario: &str) -> Result<Self, Error> {
@@ -67,7 +56,7 @@ impl Batch {
         jobs.iter().try_for_each(|job| RunStore::check_free(&job.folder, true))?;
 
         let data = setup.data.folder.open();
-        let scenarios = Scenarios::open(&file, &data, &jobs)?;
+        let scenarios = Scenarios::open(&file, &data, jobs.iter().map(|job| &job.plan))?;
         let inputs = Inputs::load(setup, file.model(), &data.path)?;
         for job in &mut jobs {
             let scenario = scenarios.of(&job.plan)?;
@@ -120,23 +109,6 @@ fn plans(arguments: &CompareArguments, file: &ScenarioFile) -> Result<Vec<Plan>,
     runs.map(|(method, seed)| of_method(method, Plan::new(method, file, &arguments.setup, Some(seed)))).collect()
 }
 
-impl Scenarios {
-    fn open(file: &ScenarioFile, data: &DataFolder, jobs: &[Job]) -> Result<Self, Error> {
-        let mut opened = Self(Vec::new());
-        for needs in jobs.iter().map(|job| data_needs(job.plan.needs)) {
-            if opened.0.iter().all(|(other, _)| *other != needs) {
-                opened.0.push((needs, file.open(data, needs)?));
-            }
-        }
-        Ok(opened)
-    }
-
-    fn of(&self, plan: &Plan) -> Result<&dyn Scenario, Error> {
-        let found = self.0.iter().find(|(needs, _)| *needs == data_needs(plan.needs)).map(|(_, scenario)| &**scenario);
-        found.ok_or_else(|| Error::Defect(format!("the scenario was not opened for {}", plan.entry.name)))
-    }
-}
-
 /// Names the method in an error about its settings; other errors name what they are about.
 fn of_method<T>(method: &str, result: Result<T, Error>) -> Result<T, Error> {
     result.map_err(|error| match error {
@@ -148,32 +120,12 @@ fn of_method<T>(method: &str, result: Result<T, Error>) -> Result<T, Error> {
 
 /// Whether `folder` holds a finished run with these settings; one with others may only be replaced if asked for.
 fn is_finished(folder: &Path, settings: &Settings, program: &str, overwrite: bool) -> Result<bool, Error> {
-    if !folder.join("result.json").exists() {
-        return Ok(false);
+    let earlier = Earlier::find(folder, settings, program);
+    match earlier.reason().filter(|_| !overwrite) {
+        None => Ok(earlier == Earlier::Same),
+        Some(reason) => {
+            let reason = format!("{reason}; choose another folder with --out, or --overwrite to replace it");
+            Err(Error::config(folder.display().to_string(), reason))
+        }
     }
-    let reason = match earlier(folder) {
-        Ok(None) => return Ok(false),
-        Ok(Some((earlier, by))) => match settings.first_difference(&earlier) {
-            None if by == program => return Ok(true),
-            None => "it holds a finished run of another build of this program, whose methods may differ".to_owned(),
-            Some(Difference { key, left, right }) => {
-                format!("it holds a finished run with {key} = {right}, but this one has {left}")
-            }
-        },
-        Err(error) => format!("it holds a run that cannot be read: {error}"),
-    };
-    if overwrite {
-        return Ok(false);
-    }
-    let reason = format!("{reason}; choose another folder with --out, or --overwrite to replace it");
-    Err(Error::config(folder.display().to_string(), reason))
-}
-
-/// Settings of the run in `folder` and the program that made it, if it is finished.
-fn earlier(folder: &Path) -> Result<Option<(Settings, String)>, Error> {
-    let (result, _) = read_run(folder)?;
-    if !result.finished {
-        return Ok(None);
-    }
-    Ok(Some((Settings::read(folder, &result)?, read_environment(folder)?.program_sha256)))
 }

@@ -10,6 +10,7 @@ mod new;
 mod pretrain;
 mod run;
 mod show;
+mod sweep;
 
 use std::{
     io::{self, Write},
@@ -30,6 +31,7 @@ pub use new::new;
 pub use pretrain::pretrain;
 pub use run::run;
 pub use show::show;
+pub use sweep::sweep;
 
 /// Prints a result on stdout; a reader that went away is not an error.
 fn print(text: &str) -> Result<(), Error> {
