@@ -44,7 +44,24 @@ wait_for() {
     echo "$what (after ${SECONDS}s)"
 }
 
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+free_port() {
+    local port
+    while port=$((20000 + RANDOM % 40000)); do
+        (: </dev/tcp/127.0.0.1/"$port") 2>/dev/null || { echo "$port"; return; }
+    done
+}
+
+entries() { grep "\"event\":\"$2\"" out/ledger.jsonl | grep -c "steps$1-" || true; }
+job_of() { grep '"event":"submitted"' out/ledger.jsonl | grep 'steps200-' | tail -n 1 | sed 's/.*"slurm":"\([0-9_]*\)".*/\1/'; }
+# The first row, and those of tasks, of the long point.
+long_rows() { cat out/finetune-*steps200-*/matrix.csv | wc -l; }
+long_has_learned() { [ "$(entries 200 started)" = "$1" ] && [ "$(long_rows)" -ge 2 ]; }
+queue_is_empty() { [ -z "$(squeue --noheader)" ]; }
+# status_has TEXT
+status_has() { "$clf" sweep three.toml --status | grep -q "$1"; }
+restarted() { scontrol show job "$1" | grep -q 'Restarts=1'; }
+is_pending() { squeue --noheader --array --format=%T | grep -q PENDING; }
+is_idle() { sinfo --noheader --format=%T | grep -q idle; }
 
 # ---- the cluster
 mkdir "$dir/state" "$dir/spool" "$dir/munge"
@@ -86,7 +103,7 @@ munged --force --socket="$dir/munge/socket" --key-file="$dir/munge.key" --pid-fi
     --log-file="$dir/munged.log" --seed-file="$dir/munge.seed" 2>"$dir/munged-start.log"
 slurmctld
 slurmd
-wait_for 60 "idle node" sh -c 'sinfo --noheader --format=%T | grep -q idle'
+wait_for 60 "idle node" is_idle
 
 # ---- the sweep: two short points and a long one
 cd "$dir"
@@ -99,56 +116,51 @@ device = "cpu"
 [set]
 train.batch-size = 16
 [grid]
-train.steps = [2, 3, 400]
+train.steps = [2, 3, 200]
 [slurm]
 partition = "test"
 time = "00:30:00"
 cpus-per-task = 1
 max-parallel = 2
 TOML
-entries() { grep "\"event\":\"$2\"" out/ledger.jsonl | grep -c "steps$1-" || true; }
-job_of() { grep '"event":"submitted"' out/ledger.jsonl | grep 'steps400-' | tail -n 1 | sed 's/.*"slurm":"\([0-9_]*\)".*/\1/'; }
-long_has_learned() { [ "$(wc -l <out/finetune-*steps400-*/matrix.csv)" -ge 2 ]; }
-
 "$clf" sweep three.toml --slurm --dry-run
 grep -q -- "#SBATCH --array=0-2%2" out/slurm/job.sh || fail "no array of three tasks, two at a time"
 [ -z "$(squeue --noheader)" ] || fail "a dry run submitted something"
 "$clf" sweep three.toml --slurm | tee submitted.txt
 grep -q "submitted as job" submitted.txt || fail "not submitted"
 "$clf" sweep three.toml --slurm | grep -q "nothing to submit" || fail "submitted twice"
-wait_for 300 "two short points finished" sh -c "\"$clf\" sweep three.toml --status | grep -q '3 points: 2 finished, 1 running'"
-wait_for 300 "long point at work" long_has_learned
+wait_for 300 "two short points finished" status_has '3 points: 2 finished, 1 running'
+wait_for 300 "long point at work" long_has_learned 1
 
 # ---- cancelled midway, and submitted again
 scancel "$(job_of)"
-wait_for 60 "empty queue" sh -c '[ -z "$(squeue --noheader)" ]'
+wait_for 60 "empty queue" queue_is_empty
 "$clf" sweep three.toml --status | tee status.txt
 grep -q "2 finished, 1 stopped" status.txt || fail "the cancelled point is not stopped"
-[ "$(entries 400 stopped)" = 1 ] || fail "the cancelled run did not end by itself"
-rows=$(wc -l <out/finetune-*steps400-*/matrix.csv)
+[ "$(entries 200 stopped)" = 1 ] || fail "the cancelled run did not end by itself"
 "$clf" sweep three.toml --slurm | grep "1 points, submitted as job" || fail "not one point submitted again"
-wait_for 300 "long point at work again" sh -c "[ \$(wc -l <out/finetune-*steps400-*/matrix.csv) -ge $rows ]"
+wait_for 300 "long point at work again" long_has_learned 2
 
 # ---- the time of the job is nearly over: Slurm sends SIGUSR1 to the first process
 task=$(job_of)
-wait_for 60 "second attempt" sh -c "[ \"\$(grep '\"event\":\"started\"' out/ledger.jsonl | grep -c steps400-)\" = 2 ]"
+# An earlier attempt may have left the rows that were waited for.
 sleep 3
 scancel --batch --signal=USR1 "$task"
-wait_for 60 "task in the queue again" sh -c "scontrol show job $task | grep -q 'Restarts=1'"
-wait_for 60 "task waiting" sh -c "squeue --noheader --array --format=%T | grep -q PENDING"
+wait_for 60 "task in the queue again" restarted "$task"
+wait_for 60 "task waiting" is_pending
 "$clf" sweep three.toml --status | tee status.txt
 grep -q "2 finished, 1 queued" status.txt || fail "the requeued point is not queued"
 "$clf" sweep three.toml --slurm | grep -q "nothing to submit" || fail "a requeued point was submitted as well"
 # Slurm holds requeued tasks back for two minutes.
 scontrol update jobid="$task" StartTime=now
-wait_for 600 "all points finished" sh -c "\"$clf\" sweep three.toml --status | grep -q '3 points: 3 finished'"
+wait_for 600 "all points finished" status_has '3 points: 3 finished'
 
 # ---- nothing was done twice
 "$clf" sweep three.toml --status
 for steps in 2 3; do
     [ "$(entries "$steps" started)" = 1 ] && [ "$(entries "$steps" finished)" = 1 ] || fail "$steps steps were run twice"
 done
-[ "$(entries 400 started)" = 3 ] && [ "$(entries 400 stopped)" = 2 ] && [ "$(entries 400 finished)" = 1 ] \
+[ "$(entries 200 started)" = 3 ] && [ "$(entries 200 stopped)" = 2 ] && [ "$(entries 200 finished)" = 1 ] \
     || fail "the long point has another history"
 "$clf" sweep three.toml --slurm | grep -q "nothing to submit" || fail "a finished point was submitted"
 before=$(wc -l <out/ledger.jsonl)

@@ -21,7 +21,7 @@ use crate::{
         pool::{Outcome, Pool},
         signals::Request,
         slurm::{self, Script, Submitted},
-        state::{State, finished, standings},
+        state::{State, finished, is_at_work, standings},
         view::{Frame, View, metric},
     },
 };
@@ -277,19 +277,13 @@ impl<'a> Sweep<'a> {
 
     /// Adds finished runs to the ledger that it does not know, because whoever made them was killed.
     fn note_finished(&self) -> Result<(), Error> {
-        let ledger = Ledger::new(self.place.ledger());
-        let entries = ledger.read()?;
-        let known: BTreeSet<&str> =
-            entries.iter().filter(|entry| entry.event == Event::Finished).map(|entry| &*entry.point).collect();
-        let unknown = self.points.iter().filter(|point| !known.contains(&*point.name));
-        let new = unknown.filter_map(|point| {
-            let result = finished(&self.place.run(&point.name))?;
+        let entry = |point: &Point| {
+            let result = finished(&self.place.run(&point.name)).filter(|_| !is_at_work(&self.place, point))?;
             let mut entry = Entry::new(point, Event::Finished);
             (entry.seconds, entry.metrics) = (Some(result.seconds), result.metrics);
             Some(entry)
-        });
-        let new: Vec<Entry> = new.collect();
-        if new.is_empty() { Ok(()) } else { ledger.add(&new) }
+        };
+        Ledger::new(self.place.ledger()).add_finished(self.points.iter().filter_map(entry).collect())
     }
 
     /// The end of the program that fits what came of the runs.

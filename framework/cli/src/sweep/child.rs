@@ -1,6 +1,7 @@
 //! A run of a point as a process of its own: a crash, a lack of memory or a failing device ends that run alone.
 
 use std::{
+    borrow::Cow,
     env,
     fs::{self, File},
     io::{Read, Seek, SeekFrom, Write},
@@ -15,6 +16,8 @@ use super::signals;
 
 /// How `clf run` refuses a folder with an unfinished run that it does not continue.
 const REFUSAL: &str = "already holds a run";
+/// The flag that replaces the run in a folder.
+pub const OVERWRITE: &str = "--overwrite";
 /// Longer errors are cut in the ledger.
 const LONGEST_ERROR: usize = 500;
 
@@ -116,21 +119,22 @@ impl Running {
         Ending { code: status.code(), error, time: self.started.elapsed() }
     }
 
-    /// Whether a run was refused because an unfinished one is in its folder; then the same again in its place.
+    /// Whether it refused to begin because there is an unfinished run in its folder.
+    pub fn is_refused(&self, ending: &Ending) -> bool {
+        let refuses = ending.code == Some(2) && ending.error.as_deref().is_some_and(|error| error.contains(REFUSAL));
+        refuses && !self.order.arguments.iter().any(|argument| argument == OVERWRITE)
+    }
+
+    /// The same again, in place of the run in its folder.
     ///
     /// # Errors
     ///
     /// When the program cannot be started.
-    pub fn replace_refused(&self, ending: &Ending) -> Result<Option<Self>, Error> {
-        let refused = ending.code == Some(2) && ending.error.as_deref().is_some_and(|error| error.contains(REFUSAL));
-        let overwrite = "--overwrite".to_owned();
-        if !refused || self.order.arguments.contains(&overwrite) {
-            return Ok(None);
-        }
-        let arguments = self.order.arguments.iter().cloned().chain([overwrite]).collect();
+    pub fn replace(&self) -> Result<Self, Error> {
+        let arguments = self.order.arguments.iter().cloned().chain([OVERWRITE.to_owned()]).collect();
         let order = Order { arguments, log: self.order.log.clone(), ..self.order };
         let lock = self.lock.try_clone().map_err(|error| Error::io("open", &self.order.log, error))?;
-        Self::start(order, lock).map(Some)
+        Self::start(order, lock)
     }
 }
 
@@ -150,7 +154,15 @@ pub fn program() -> Result<PathBuf, Error> {
 
 /// Arguments as one line for a shell.
 pub fn shell(arguments: &[String]) -> String {
-    shlex::try_join(arguments.iter().map(String::as_str)).unwrap_or_else(|_| arguments.join(" "))
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-+./:,=@%".contains(c);
+    let quoted = |argument: &String| {
+        // Fewer quotes than the crate sets, so that settings can be read.
+        if !argument.is_empty() && argument.chars().all(is_plain) {
+            return argument.clone();
+        }
+        shlex::try_quote(argument).map_or_else(|_| argument.clone(), Cow::into_owned)
+    };
+    arguments.iter().map(quoted).collect::<Vec<_>>().join(" ")
 }
 
 fn said_since(log: &Path, from: u64) -> String {
@@ -185,6 +197,6 @@ mod tests {
 
     #[test]
     fn arguments_are_quoted_where_a_shell_needs_it() {
-        assert_eq!(shell(&["--set".into(), "a=[\"x y\"]".into()]), "--set 'a=[\"x y\"]'");
+        assert_eq!(shell(&["--set".into(), "lr=1e-4".into(), "a=[\"x y\"]".into()]), "--set lr=1e-4 'a=[\"x y\"]'");
     }
 }

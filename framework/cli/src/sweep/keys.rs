@@ -36,7 +36,8 @@ fn collect(table: &Table, path: &str, is_leaf: &dyn Fn(&Table) -> bool, found: &
 /// `value` as `--set` takes it.
 pub fn as_toml(value: &Value) -> String {
     match value {
-        // Shorter than the other form where a rate is small.
+        // As people write small rates.
+        Value::Float(number) if *number != 0.0 && number.abs() < 1e-3 => format!("{number:e}"),
         Value::Float(number) if number.is_finite() => format!("{number:?}"),
         value => value.to_string(),
     }
@@ -60,11 +61,16 @@ mod tests {
 
     #[test]
     fn a_value_is_written_so_that_it_is_read_back_as_the_same() {
-        for text in ["1e-5", "0.5", "5", "[\"l2\", \"ema\"]", "\"a = b\"", "true", "1e30"] {
+        for text in
+            ["1e-5", "1e-4", "-2.5e-4", "0.0", "0.001", "0.5", "5", "[\"l2\", \"ema\"]", "\"a = b\"", "true", "1e30"]
+        {
             let value = |text: &str| format!("x = {text}").parse::<Table>().unwrap().remove("x").unwrap();
             assert_eq!(value(&as_toml(&value(text))), value(text));
         }
-        assert_eq!(as_toml(&Value::Float(5e-5)), "5e-5");
+        assert_eq!(
+            [1e-4, 5e-5, 1e-3, 1e30].map(|number| as_toml(&Value::Float(number))),
+            ["1e-4", "5e-5", "0.001", "1e30"]
+        );
         assert_eq!(as_text(&Value::String("cosine".into())), "cosine");
     }
 }

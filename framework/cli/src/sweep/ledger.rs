@@ -111,13 +111,31 @@ impl Ledger {
     ///
     /// When the file cannot be written.
     pub fn add(&self, entries: &[Entry]) -> Result<(), Error> {
+        self.append(&mut lock::wait_for(&self.path)?, entries)
+    }
+
+    /// Adds those of `entries` about whose points the ledger does not say that they are finished.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be read or written.
+    pub fn add_finished(&self, mut entries: Vec<Entry>) -> Result<(), Error> {
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let mut file = lock::wait_for(&self.path)?;
+        let known = self.read()?;
+        entries.retain(|new| !known.iter().any(|old| old.event == Event::Finished && old.point == new.point));
+        if entries.is_empty() { Ok(()) } else { self.append(&mut file, &entries) }
+    }
+
+    fn append(&self, file: &mut File, entries: &[Entry]) -> Result<(), Error> {
         let mut text = String::new();
         for entry in entries {
             text.push_str(&serde_json::to_string(entry).map_err(|error| Error::Defect(error.to_string()))?);
             text.push('\n');
         }
-        let mut file = lock::wait_for(&self.path)?;
-        append(&mut file, text).map_err(|error| Error::io("write", &self.path, error))
+        append(file, text).map_err(|error| Error::io("write", &self.path, error))
     }
 
     /// All entries, oldest first. A line that is none, as a full disk leaves it, is passed over.
@@ -180,9 +198,12 @@ mod tests {
         let mut failed = Entry::new(&point("a"), Event::Failed);
         failed.exit_code = Some(5);
         failed.error = Some("a\n\"b\"".to_owned());
-        let entries = [Entry::new(&point("a"), Event::Started), failed];
+        let entries = [Entry::new(&point("a"), Event::Started), failed, Entry::new(&point("b"), Event::Finished)];
         ledger.add(&entries).unwrap();
         assert_eq!(ledger.read().unwrap(), entries);
+        ledger.add_finished(["a", "b"].map(|name| Entry::new(&point(name), Event::Finished)).to_vec()).unwrap();
+        let read = ledger.read().unwrap();
+        assert_eq!((read.len(), &*read[3].point), (4, "a"));
     }
 
     #[test]

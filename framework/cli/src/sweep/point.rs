@@ -116,7 +116,7 @@ mod tests {
     fn names_are_what_they_were_in_earlier_versions() {
         // A change here would repeat every finished point of every sweep.
         let points = points_of(&format!("{TWO}[grid]\n'train.lr' = [1e-5, 0.5]"));
-        assert_eq!(names(&points), ["finetune-lr1e-5-HASH-0", "finetune-lr0.5-HASH-0"]);
+        assert_eq!(names(&points), ["finetune-lr1e-5-9cc172a6-0", "finetune-lr0.5-e39d0f2f-0"]);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Executes points, some at a time, each as a process of its own.
 
 use std::{
-    collections::{BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     thread,
     time::{Duration, Instant},
 };
@@ -10,7 +10,7 @@ use clf_core::Error;
 
 use super::{
     Place,
-    child::{Ending, Order, Running},
+    child::{Ending, OVERWRITE, Order, Running},
     file::SweepFile,
     ledger::{Entry, Event, Ledger},
     lock::{self, Lock},
@@ -90,8 +90,8 @@ struct Round<'a> {
     /// When points of other processes are looked at again.
     look: Instant,
     begun: Instant,
-    /// Points of which it was said that another process is at them.
-    noted: BTreeSet<&'a str>,
+    /// How often other processes were found at points.
+    noted: BTreeMap<&'a str, usize>,
 }
 
 impl<'a> Round<'a> {
@@ -106,7 +106,7 @@ impl<'a> Round<'a> {
             outcome: Outcome::default(),
             look: Instant::now(),
             begun: Instant::now(),
-            noted: BTreeSet::new(),
+            noted: BTreeMap::new(),
         }
     }
 
@@ -156,19 +156,19 @@ impl<'a> Round<'a> {
     fn reap(&mut self) -> Result<(), Error> {
         for slot in 0..self.slots.len() {
             let Some((point, running)) = &mut self.slots[slot] else { continue };
-            let Some(ending) = running.poll()? else { continue };
+            let Some(mut ending) = running.poll()? else { continue };
             let point = *point;
-            // Nobody's finished run is in danger: it would not have been started.
-            let again = if finished(&self.pool.place.run(&point.name)).is_none() {
-                running.replace_refused(&ending)?
-            } else {
-                None
-            };
-            let is_over = again.is_none();
-            self.slots[slot] = again.map(|running| (point, running));
-            if is_over {
+            let refused = running.is_refused(&ending) && finished(&self.pool.place.run(&point.name)).is_none();
+            let again = if refused && self.outcome.stopped.is_none() { Some(running.replace()?) } else { None };
+            if refused && again.is_none() {
+                // It did not get as far as to be interrupted.
+                ending.code = Some(INTERRUPTED);
+            }
+            if again.is_none() {
+                // Before the lock goes: nobody else is to tell of the end.
                 self.record(point, &ending)?;
             }
+            self.slots[slot] = again.map(|running| (point, running));
         }
         Ok(())
     }
@@ -197,7 +197,10 @@ impl<'a> Round<'a> {
             let Some(point) = self.waiting.pop_front() else { break };
             match lock::take(&self.pool.place.lock(&point.name))? {
                 Lock::Taken => {
-                    if self.noted.insert(&point.name) {
+                    // Who only looks where things stand has the lock for a moment too.
+                    let looks = self.noted.entry(&point.name).or_insert(0);
+                    *looks += 1;
+                    if *looks == 2 {
                         progress::say(&format!("another process runs {}", point.label(&self.varied)));
                     }
                     self.waiting.push_back(point);
@@ -225,7 +228,7 @@ impl<'a> Round<'a> {
         let pool = self.pool;
         let mut arguments = point.arguments(pool.file, pool.place, pool.devices[slot].as_deref());
         if pool.replaced.contains(&point.name) {
-            arguments.push("--overwrite".to_owned());
+            arguments.push(OVERWRITE.to_owned());
         }
         Order { arguments, threads: pool.threads, log: pool.place.log(&point.name), apart: pool.apart }
     }

@@ -76,6 +76,11 @@ pub fn finished(folder: &Path) -> Option<RunResult> {
     result_of(folder).filter(|result| result.finished)
 }
 
+/// Whether a process is at a point.
+pub fn is_at_work(place: &Place, point: &Point) -> bool {
+    lock::is_taken(&place.lock(&point.name))
+}
+
 /// Where all points stand.
 pub struct Standings<'a> {
     /// The points, in order.
@@ -126,10 +131,10 @@ fn stands<'a>(point: &'a Point, place: &Place, history: &History<'_>, queue: &Qu
     let result = result.filter(|result| result.finished);
     let (state, detail) = match (&result, history.slurm.and_then(|task| queue.get(task))) {
         (Some(_), _) => (State::Finished, String::new()),
-        (None, _) if lock::is_taken(&place.lock(&point.name)) => (State::Running, at(history)),
+        (None, _) if is_at_work(place, point) => (State::Running, at(history)),
         (None, Some(Task { waits: false, state })) => (State::Running, format!("Slurm: {state}")),
         (None, Some(Task { waits: true, state })) => (State::Queued, format!("Slurm: {state}")),
-        (None, None) => ended(history, tasks),
+        (None, None) => ended(history, tasks, queue),
     };
     Standing {
         point,
@@ -146,10 +151,10 @@ fn at(history: &History<'_>) -> String {
     history.last.map_or_else(String::new, |entry| format!("on {} since {}", entry.host, entry.time))
 }
 
-fn ended(history: &History<'_>, tasks: usize) -> (State, String) {
+fn ended(history: &History<'_>, tasks: usize, queue: &Queue) -> (State, String) {
     let begun = if tasks > 0 { ", continued by the next start" } else { "" };
     match history.last {
-        None => (State::Waiting, String::new()),
+        None => (State::Waiting, given_to(history, queue)),
         Some(Entry { event: Event::Failed, error, exit_code, .. }) => {
             let code = exit_code.map(|code| format!("exit code {code}: ")).unwrap_or_default();
             (State::Failed, format!("{code}{}", error.as_deref().unwrap_or("it did not say why")))
@@ -159,5 +164,14 @@ fn ended(history: &History<'_>, tasks: usize) -> (State, String) {
             (State::Waiting, "it was finished once, but its run folder is gone".to_owned())
         }
         Some(Entry { host, .. }) => (State::Stopped, format!("killed without a word on {host}{begun}")),
+    }
+}
+
+/// What became of a task that never said a word.
+fn given_to(history: &History<'_>, queue: &Queue) -> String {
+    match history.slurm {
+        Some(_) if queue.problem.is_some() => "given to Slurm, which does not answer".to_owned(),
+        Some(task) => format!("given to Slurm, but not in its queue; see slurm/{task}.log"),
+        None => String::new(),
     }
 }

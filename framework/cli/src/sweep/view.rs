@@ -1,6 +1,9 @@
 //! What a sweep has brought: settings by their figures, points by their state, and the ledger as a table.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use clf_core::{Error, metrics::names, store::write_atomically};
 use clf_report::{Format, Spread, plain_table};
@@ -127,17 +130,17 @@ impl<'a> View<'a> {
 
     /// Points that are not finished, a row each; nothing where all are.
     pub fn unfinished_table(&self, format: Format) -> Option<String> {
-        let rows: Vec<Vec<String>> = self
-            .points
-            .iter()
-            .filter(|point| point.state != State::Finished)
-            .map(|point| {
-                let slurm = point.slurm.unwrap_or_default().to_owned();
-                vec![point.label.clone(), point.state.name().to_owned(), slurm, point.detail.to_owned()]
-            })
-            .collect();
-        let header = ["not finished", "state", "slurm", ""].map(String::from).to_vec();
-        (!rows.is_empty()).then(|| plain_table(header, rows, format))
+        let open: Vec<_> = self.points.iter().filter(|point| point.state != State::Finished).collect();
+        // Without Slurm there is no column for it.
+        let tasks = |point: &PointRecord<'_>| point.slurm.unwrap_or_default().to_owned();
+        let slurm = open.iter().any(|point| point.slurm.is_some());
+        let row = |point: &&PointRecord<'_>| {
+            let cells = [Some(point.label.clone()), Some(point.state.name().to_owned()), slurm.then(|| tasks(point))];
+            cells.into_iter().flatten().chain([point.detail.to_owned()]).collect()
+        };
+        let header = ["not finished", "state"].into_iter().chain(slurm.then_some("slurm")).chain([""]);
+        let header = header.map(String::from).collect();
+        (!open.is_empty()).then(|| plain_table(header, open.iter().map(row).collect(), format))
     }
 
     /// Settings, best first: mean and standard deviation over seeds; nothing where no run is finished.
@@ -180,31 +183,34 @@ impl<'a> View<'a> {
     pub fn write_csv(&self, place: &Place) -> Result<(), Error> {
         // Written by one process at a time; the lock is that of the ledger, whose other face it is.
         let _alone = lock::wait_for(&place.ledger())?;
-        write_atomically(&place.csv(), &self.csv().map_err(|error| Error::Defect(error.to_string()))?)
+        write_atomically(&place.csv(), self.csv().as_bytes())
     }
 
-    fn csv(&self) -> Result<Vec<u8>, csv::Error> {
-        let paths = self.points.iter().flat_map(|point| point.settings.keys());
-        let paths: std::collections::BTreeSet<&String> = paths.collect();
-        let mut writer = csv::Writer::from_writer(Vec::new());
+    fn csv(&self) -> String {
+        let paths: BTreeSet<&String> = self.points.iter().flat_map(|point| point.settings.keys()).collect();
         let header = ["point", "method", "seed"].into_iter().chain(paths.iter().map(|path| path.as_str()));
-        let header =
-            header.chain(["state", "exit-code", "seconds"]).chain(self.metrics.iter().copied()).chain(["detail"]);
-        writer.write_record(header)?;
-        for point in &self.points {
+        let header = header.chain(["state", "exit-code", "seconds"]).chain(self.metrics.iter().copied());
+        let header = csv_line(header.chain(["detail"]).map(str::to_owned));
+        let line = |point: &PointRecord<'_>| {
             let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
-            let mut cells = vec![point.name.to_owned(), point.method.to_owned(), point.seed.to_string()];
-            cells.extend(paths.iter().map(|path| point.settings.get(*path).map_or_else(String::new, as_text)));
-            cells.push(point.state.name().to_owned());
-            cells.push(point.exit_code.map_or_else(String::new, |code| code.to_string()));
-            cells.push(number(point.seconds));
+            let own = [point.name.to_owned(), point.method.to_owned(), point.seed.to_string()];
+            let values = paths.iter().map(|path| point.settings.get(*path).map_or_else(String::new, as_text));
+            let code = point.exit_code.map_or_else(String::new, |code| code.to_string());
+            let state = [point.state.name().to_owned(), code, number(point.seconds)];
             let figure = |name: &&str| number(point.metrics.and_then(|metrics| metrics.get(*name).copied()));
-            cells.extend(self.metrics.iter().map(figure));
-            cells.push(point.detail.to_owned());
-            writer.write_record(&cells)?;
-        }
-        writer.into_inner().map_err(|error| csv::Error::from(error.into_error()))
+            let figures = self.metrics.iter().map(figure);
+            csv_line(own.into_iter().chain(values).chain(state).chain(figures).chain([point.detail.to_owned()]))
+        };
+        std::iter::once(header).chain(self.points.iter().map(line)).collect()
     }
+}
+
+/// A line of CSV (RFC 4180).
+fn csv_line(cells: impl Iterator<Item = String>) -> String {
+    let quote = |cell: String| {
+        if cell.contains([',', '"', '\n', '\r']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
+    };
+    cells.map(quote).collect::<Vec<_>>().join(",") + "\n"
 }
 
 fn record<'a>(standing: &'a Standing<'a>, varied: &[String]) -> PointRecord<'a> {
@@ -304,7 +310,7 @@ mod tests {
         assert_eq!(table.lines().count(), 4, "a setting without a finished run has no figures");
         assert_eq!(view("forgetting").best_line(), Some("best by forgetting: zscl train.lr=5e-5, 30.0".to_owned()));
         assert_eq!(by_average.states_line(), "5 points: 3 finished, 2 failed; out");
-        let csv = String::from_utf8(by_average.csv().unwrap()).unwrap();
+        let csv = by_average.csv();
         assert_eq!(
             csv.lines().next(),
             Some("point,method,seed,train.lr,state,exit-code,seconds,transfer,mtil_avg,mtil_last,forgetting,detail")

@@ -15,6 +15,7 @@ use std::{
 
 use clf_core::Error;
 use serde::Deserialize;
+use toml::Value;
 
 use super::{
     Place,
@@ -29,21 +30,21 @@ pub use script::Script;
 #[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct SlurmSettings {
     /// Partition.
-    pub partition: Option<String>,
+    pub partition: Option<Value>,
     /// Account that pays.
-    pub account: Option<String>,
+    pub account: Option<Value>,
     /// Quality of service.
-    pub qos: Option<String>,
+    pub qos: Option<Value>,
     /// Time limit of a task, for example `"08:00:00"`.
-    pub time: Option<String>,
+    pub time: Option<Value>,
     /// Memory of a task, for example `"16G"`.
-    pub mem: Option<String>,
+    pub mem: Option<Value>,
     /// Cores of a task, and threads of its run.
     pub cpus_per_task: Option<usize>,
     /// GPUs of a task: a number, or a text such as `"a100:1"`.
-    pub gpus: Option<toml::Value>,
+    pub gpus: Option<Value>,
     /// Features that a node must have.
-    pub constraint: Option<String>,
+    pub constraint: Option<Value>,
     /// Tasks at a time.
     pub max_parallel: Option<usize>,
     /// Seconds before the time limit at which a run saves what it has.
@@ -111,10 +112,25 @@ impl SlurmSettings {
         if self.array_size == 0 || self.max_parallel == Some(0) || self.cpus_per_task == Some(0) {
             return wrong("array-size, max-parallel, cpus-per-task", "must be at least 1");
         }
-        match &self.gpus {
-            None | Some(toml::Value::Integer(0..) | toml::Value::String(_)) => Ok(()),
-            Some(_) => wrong("gpus", "it is a number, or a text such as \"a100:1\""),
+        match self.texts().into_iter().find(|(_, value)| {
+            !matches!(value, None | Some(Value::Integer(1..) | Value::String(_) | Value::Datetime(_)))
+        }) {
+            Some((key, _)) => wrong(key, "it is a text, as sbatch takes it, or a number of at least 1"),
+            None => Ok(()),
         }
+    }
+
+    /// Options that are passed on as they are.
+    fn texts(&self) -> [(&'static str, &Option<Value>); 7] {
+        [
+            ("partition", &self.partition),
+            ("account", &self.account),
+            ("qos", &self.qos),
+            ("time", &self.time),
+            ("mem", &self.mem),
+            ("gpus", &self.gpus),
+            ("constraint", &self.constraint),
+        ]
     }
 }
 

@@ -3,10 +3,9 @@
 use std::path::Path;
 
 use clf_core::Error;
-use toml::Value;
 
 use super::SlurmSettings;
-use crate::sweep::{Place, point::Point};
+use crate::sweep::{Place, keys::as_text, point::Point};
 
 /// What all scripts of a sweep have in common.
 pub struct Script<'a> {
@@ -83,24 +82,13 @@ impl Script<'_> {
 
     /// What the user chose, by the name of the option.
     fn chosen(&self) -> Vec<(&'static str, String)> {
-        let settings = self.settings;
-        let gpus = settings.gpus.as_ref().map(|gpus| match gpus {
-            Value::String(text) => format!("gpu:{text}"),
-            number => format!("gpu:{number}"),
-        });
-        [
-            ("partition", settings.partition.clone()),
-            ("account", settings.account.clone()),
-            ("qos", settings.qos.clone()),
-            ("time", settings.time.clone()),
-            ("mem", settings.mem.clone()),
-            ("cpus-per-task", settings.cpus_per_task.map(|cores| cores.to_string())),
-            ("gres", gpus),
-            ("constraint", settings.constraint.clone()),
-        ]
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value?)))
-        .collect()
+        let texts =
+            self.settings.texts().into_iter().filter_map(|(name, value)| Some((name, as_text(value.as_ref()?))));
+        // The oldest option for GPUs, which every Slurm has.
+        let texts =
+            texts.map(|(name, value)| if name == "gpus" { ("gres", format!("gpu:{value}")) } else { (name, value) });
+        let cores = self.settings.cpus_per_task.map(|cores| ("cpus-per-task", cores.to_string()));
+        texts.chain(cores).collect()
     }
 }
 
@@ -158,7 +146,7 @@ mod tests {
     #[test]
     fn a_script_has_an_option_for_every_setting() {
         let text = text(
-            "partition = 'gpu'\ntime = '08:00:00'\nmem = '16G'\ncpus-per-task = 4\ngpus = 1\nmax-parallel = 2\n\
+            "partition = 'gpu'\ntime = 08:00:00\nmem = '16G'\ncpus-per-task = 4\ngpus = 1\nmax-parallel = 2\n\
              extra = ['--mail-type=FAIL', '#SBATCH --nice=5']\nsetup = ['module load cuda']",
             3,
         );
