@@ -9,6 +9,6 @@ mod tables;
 
 pub use comparison::{Comparison, FinishedRun, MethodRuns, Spread};
 pub use grid::Format;
-pub use plain::{plain_table, rounded_text};
+pub use plain::plain_table;
 pub use settings::{Difference, Settings};
 pub use tables::{matrix_table, metrics_table, other_line, row_table, splits_line, sweep_table, tasks_table};
