@@ -65,7 +65,7 @@ pub struct SweepRules {
     #[arg(long)]
     pub any_build: bool,
     /// Repeats finished points of another build or of other data, which are in the way otherwise.
-    #[arg(long, conflicts_with_all = ["any_build", "point"])]
+    #[arg(long, conflicts_with_all = ["any_build", "point", "slurm"])]
     pub overwrite: bool,
 }
 
