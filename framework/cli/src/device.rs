@@ -94,6 +94,15 @@ pub(crate) fn examine(name: &str) -> Result<Examined, Error> {
     })
 }
 
+/// Refuses a name that no device can have; whether there is such a device is not looked at.
+///
+/// # Errors
+///
+/// Names it, and the nearest one.
+pub fn check_name(name: &str) -> Result<(), Error> {
+    Choice::parse(name).map(drop)
+}
+
 /// Name of `device` for the run record.
 pub fn describe(device: &Device) -> String {
     if *device == Device::flex() { "cpu".to_owned() } else { format!("{device:?}") }

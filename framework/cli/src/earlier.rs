@@ -1,4 +1,4 @@
-//! A run that is already in a folder: go on with it, leave it as it is, or refuse.
+//! What a run folder holds, seen from a run that would go there: go on with it, leave it as it is, or refuse.
 
 use std::path::Path;
 
@@ -11,60 +11,77 @@ use clf_report::{Difference, Settings};
 /// Differences that are listed before they are only counted.
 const LISTED: usize = 8;
 
-/// What a folder holds of a run that is to be made in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The run in a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Earlier {
-    /// Nothing.
+    /// There is none.
     Nothing,
-    /// The beginning.
+    /// The beginning of this very run.
     Begun,
-    /// All of it.
+    /// All of this very run.
     Finished,
+    /// A finished run with the same settings that another build of the program made.
+    OtherBuild,
+    /// Another run, or one that cannot be read, or no run at all: why.
+    Other(String),
 }
 
 impl Earlier {
-    /// Looks into `folder` for a run of `settings` by this `program`.
+    /// Compares the run in `folder` with one of `settings` by this `program`.
+    pub fn find(folder: &Path, settings: &Settings, program: &str) -> Self {
+        if let Err(error) = RunStore::check_ours(folder) {
+            return Self::Other(error.to_string());
+        }
+        let compared = RunStore::find(folder).and_then(|run| match run {
+            None => Ok(Self::Nothing),
+            Some(run) => compare(folder, &run, settings, program),
+        });
+        compared.unwrap_or_else(|error| Self::Other(format!("it holds a run that cannot be read: {error}")))
+    }
+
+    /// Why the run in the folder is not this one, where that is so.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Nothing | Self::Begun | Self::Finished => None,
+            Self::OtherBuild => {
+                Some("it holds a finished run of another build of this program, whose methods may differ")
+            }
+            Self::Other(reason) => Some(reason),
+        }
+    }
+
+    /// The same, or nothing where another run may be replaced.
     ///
     /// # Errors
     ///
-    /// When the folder holds another run, unless `overwrite` allows to replace it, or files of somebody else.
-    pub fn find(folder: &Path, settings: &Settings, program: &str, overwrite: bool) -> Result<Self, Error> {
-        RunStore::check_ours(folder)?;
-        let compared = RunStore::find(folder).and_then(|run| match run {
-            None => Ok(Ok(Self::Nothing)),
-            Some(run) => compare(folder, &run, settings, program),
-        });
-        let reason = match compared {
-            Ok(Ok(found)) => return Ok(found),
-            Ok(Err(reason)) => reason,
-            Err(error) => format!("it holds a run that cannot be read: {error}"),
-        };
-        if overwrite {
-            return Ok(Self::Nothing);
+    /// When the folder holds another run and it may not.
+    pub fn or_refuse(self, folder: &Path, overwrite: bool) -> Result<Self, Error> {
+        match self.reason() {
+            None => Ok(self),
+            Some(_) if overwrite => Ok(Self::Nothing),
+            Some(reason) => {
+                let hint = "choose another folder with --out, or --overwrite to replace it";
+                Err(Error::config(folder.display().to_string(), format!("{reason}\n  hint: {hint}")))
+            }
         }
-        let reason = format!("{reason}\n  hint: choose another folder with --out, or --overwrite to replace it");
-        Err(Error::config(folder.display().to_string(), reason))
     }
 }
 
-/// Whether the run in `folder` is the one of `settings`, or why not.
-fn compare(
-    folder: &Path,
-    run: &RunResult,
-    settings: &Settings,
-    program: &str,
-) -> Result<Result<Earlier, String>, Error> {
+fn compare(folder: &Path, run: &RunResult, settings: &Settings, program: &str) -> Result<Earlier, Error> {
     let environment = read_environment(folder)?;
     let earlier = Settings::new(&run.method, &run.scenario, &read_config(folder)?, &environment)?;
-    let what = if run.finished { "a finished run" } else { "a run" };
     let differences = settings.differences(&earlier);
-    if !differences.is_empty() {
-        return Ok(Err(format!("it holds {what} with other settings:{}", listed(&differences))));
-    }
-    if environment.program_sha256 != program {
-        return Ok(Err(format!("it holds {what} of another build of this program, whose methods may differ")));
-    }
-    Ok(Ok(if run.finished { Earlier::Finished } else { Earlier::Begun }))
+    let is_same_build = environment.program_sha256 == program;
+    let what = if run.finished { "a finished run" } else { "a run" };
+    Ok(match (differences.is_empty(), is_same_build, run.finished) {
+        (false, ..) => Earlier::Other(format!("it holds {what} with other settings:{}", listed(&differences))),
+        (_, false, false) => {
+            Earlier::Other("it holds a run that another build of this program began, which may go on otherwise".into())
+        }
+        (_, false, true) => Earlier::OtherBuild,
+        (_, true, false) => Earlier::Begun,
+        (_, true, true) => Earlier::Finished,
+    })
 }
 
 fn listed(differences: &[Difference]) -> String {

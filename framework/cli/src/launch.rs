@@ -79,8 +79,8 @@ impl Plan {
 pub struct Place<'a> {
     /// The run folder.
     pub folder: &'a Path,
-    /// What it holds already.
-    pub earlier: Earlier,
+    /// Whether it holds the beginning of this very run; anything else is replaced.
+    pub goes_on: bool,
     /// Checkpoints.
     pub checkpoints: CheckpointArguments,
 }
@@ -145,16 +145,14 @@ impl Inputs {
     }
 
     /// What `folder` holds of this run already.
-    pub fn earlier(
-        &self,
-        plan: &Plan,
-        scenario: &dyn Scenario,
-        folder: &Path,
-        overwrite: bool,
-    ) -> Result<Earlier, Error> {
+    ///
+    /// # Errors
+    ///
+    /// When the environment cannot be put into a table, which is a defect.
+    pub fn earlier(&self, plan: &Plan, scenario: &dyn Scenario, folder: &Path) -> Result<Earlier, Error> {
         let environment = self.environment(plan, scenario);
         let settings = Settings::new(plan.entry.name, scenario.name(), plan.config.table(), &environment)?;
-        Earlier::find(folder, &settings, &environment.program_sha256, overwrite)
+        Ok(Earlier::find(folder, &settings, &environment.program_sha256))
     }
 
     /// Executes a run and records it in `folder`: goes on with what was begun there, and replaces anything else.
@@ -201,10 +199,10 @@ impl Inputs {
         scenario: &dyn Scenario,
         place: &Place<'_>,
     ) -> Result<(RunStore, Option<Checkpoint>), Error> {
-        let Place { folder, earlier, checkpoints } = *place;
+        let Place { folder, goes_on, checkpoints } = *place;
         let (model, keep) = (self.loaded.clip.config(), checkpoints.keep_checkpoints);
         let log = folder.join("log.txt");
-        if earlier == Earlier::Nothing {
+        if !goes_on {
             let environment = self.environment(plan, scenario);
             let identity = Identity { method: plan.entry.name, model: &self.loaded.name, seed: plan.seed };
             let store = RunStore::create(folder, &identity, scenario, &plan.config, &environment, model, keep)?;

@@ -18,6 +18,8 @@ mod paths;
 mod plugins;
 mod progress;
 mod rerun;
+mod scenarios;
+mod sweep;
 
 use std::process::ExitCode;
 
@@ -41,6 +43,7 @@ pub fn main() -> ExitCode {
         Command::Plan(plan) => commands::plan(&plan),
         Command::Doctor(doctor) => commands::doctor(&doctor),
         Command::Compare(compare) => commands::compare(&compare),
+        Command::Sweep(sweep) => commands::sweep(&sweep),
         Command::Eval(eval) => commands::eval(&eval),
         Command::List(list) => commands::list(&list),
         Command::Show(show) => commands::show(&show),

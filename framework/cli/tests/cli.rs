@@ -23,4 +23,5 @@ mod cli {
     mod report_browser;
     mod resume;
     mod runs;
+    mod sweep;
 }

@@ -128,6 +128,19 @@ pub enum Error {
         /// 0-based step.
         step: usize,
     },
+    /// Some of several runs failed; what went wrong in each was said when it did.
+    #[error("{failed} of {runs} runs failed\n  hint: {hint}")]
+    RunsFailed {
+        /// How many failed.
+        failed: usize,
+        /// How many were tried.
+        runs: usize,
+        /// Where to look and what to do.
+        hint: String,
+    },
+    /// The user asked to stop several runs.
+    #[error("interrupted: {0}")]
+    Stopped(String),
 }
 
 impl Error {
@@ -171,9 +184,9 @@ impl Error {
             | Self::Weights(StateDictError::DiskFull { .. } | StateDictError::Write { .. }) => 6,
             Self::Data(_) => 3,
             Self::Weights(_) | Self::MissingModel { .. } | Self::NotFetched { .. } | Self::UnusableModel { .. } => 4,
-            Self::NotFinite { .. } | Self::Device(_) => 5,
+            Self::NotFinite { .. } | Self::Device(_) | Self::RunsFailed { .. } => 5,
             Self::Defect(_) => 1,
-            Self::Interrupted { .. } => 130,
+            Self::Interrupted { .. } | Self::Stopped(_) => 130,
         }
     }
 }

@@ -26,6 +26,8 @@ pub enum Purpose {
     Shots = 7,
     /// Which test images a small version of a scenario has.
     TestLimit = 8,
+    /// Settings of the points of a sweep.
+    Sweep = 9,
 }
 
 /// The place in a run at which something is drawn.

@@ -232,7 +232,7 @@ impl Spread {
     }
 
     /// `mean ± std`, or the mean alone.
-    pub(crate) fn to_text(self) -> String {
+    pub fn to_text(self) -> String {
         match self.std.filter(|std| !std.is_nan()) {
             Some(std) => format!("{} ± {}", decimal(self.mean), decimal(std)),
             None => decimal(self.mean),

@@ -9,6 +9,7 @@ mod models;
 mod others;
 mod report;
 mod runs;
+mod sweep;
 
 use std::{num::NonZeroUsize, path::PathBuf};
 
@@ -31,6 +32,7 @@ pub use others::{
 };
 pub use report::ReportArguments;
 pub use runs::{CompareArguments, EvalArguments, RunArguments, SetupArguments};
+pub use sweep::SweepArguments;
 
 /// Continual learning of CLIP-style models: methods side by side, exactly reproducible.
 #[derive(Parser)]
@@ -57,6 +59,8 @@ pub enum Command {
     Doctor(DoctorArguments),
     /// Runs several methods over several seeds, or reads finished runs, and puts them side by side.
     Compare(CompareArguments),
+    /// Runs a grid or random draws of settings, methods and seeds, here or as a Slurm job array.
+    Sweep(SweepArguments),
     /// Scores weights on the test sets of a scenario.
     Eval(EvalArguments),
     /// Lists what is registered.

@@ -1,6 +1,6 @@
 use std::{path::PathBuf, sync::atomic::Ordering};
 
-use clf_core::{Capabilities, Error, Scenario, data::DataFolder};
+use clf_core::Error;
 use clf_report::{Comparison, Fairness, Format, latex_comment};
 use clf_scenarios::ScenarioFile;
 
@@ -10,6 +10,7 @@ use crate::{
     earlier::Earlier,
     launch::{Inputs, Place, Plan, read_scenario, user_layers},
     progress,
+    scenarios::Scenarios,
 };
 
 /// `clf compare`.
@@ -94,15 +95,6 @@ struct Job {
     earlier: Earlier,
 }
 
-/// The scenario, once with the data of each set of needs.
-struct Scenarios(Vec<(Capabilities, Box<dyn Scenario>)>);
-
-/// What of the needs decides which data is opened.
-fn data_needs(needs: Capabilities) -> Capabilities {
-    let Capabilities { reference_images, reference_texts, reference_classes, .. } = needs;
-    Capabilities { reference_images, reference_texts, reference_classes, ..Capabilities::default() }
-}
-
 impl Batch {
     /// Checks all runs before the first of them.
     fn prepare(arguments: &CompareArguments, scenario: &str) -> Result<Self, Error> {
@@ -113,12 +105,13 @@ impl Batch {
         let mut jobs: Vec<Job> = plans(arguments, &file)?.into_iter().map(job).collect();
 
         let data = setup.data.folder.open();
-        let scenarios = Scenarios::open(&file, &data, &jobs)?;
+        let scenarios = Scenarios::open(&file, &data, jobs.iter().map(|job| &job.plan))?;
         let inputs = Inputs::load(setup, file.model(), &data.path)?;
         for job in &mut jobs {
             let scenario = scenarios.of(&job.plan)?;
             of_method(job.plan.entry.name, inputs.check(&job.plan, scenario))?;
-            job.earlier = inputs.earlier(&job.plan, scenario, &job.folder, arguments.overwrite)?;
+            let earlier = inputs.earlier(&job.plan, scenario, &job.folder)?;
+            job.earlier = earlier.or_refuse(&job.folder, arguments.overwrite)?;
         }
         Ok(Self { jobs, scenarios, inputs, checkpoints: arguments.checkpoints })
     }
@@ -134,7 +127,8 @@ impl Batch {
                 return Err(Error::Interrupted { task: 0, step: 0 });
             } else {
                 progress::say(&label);
-                let place = Place { folder, earlier: *earlier, checkpoints: self.checkpoints };
+                let goes_on = *earlier == Earlier::Begun;
+                let place = Place { folder, goes_on, checkpoints: self.checkpoints };
                 self.inputs.run(plan, self.scenarios.of(plan)?, &place, stop.clone())?;
             }
         }
@@ -161,23 +155,6 @@ fn plans(arguments: &CompareArguments, file: &ScenarioFile) -> Result<Vec<Plan>,
     }
     let runs = (0..arguments.seeds).flat_map(|seed| methods.iter().map(move |method| (method, seed)));
     runs.map(|(method, seed)| of_method(method, Plan::new(method, file, &arguments.setup, Some(seed)))).collect()
-}
-
-impl Scenarios {
-    fn open(file: &ScenarioFile, data: &DataFolder, jobs: &[Job]) -> Result<Self, Error> {
-        let mut opened = Self(Vec::new());
-        for needs in jobs.iter().map(|job| data_needs(job.plan.needs)) {
-            if opened.0.iter().all(|(other, _)| *other != needs) {
-                opened.0.push((needs, file.open(data, needs)?));
-            }
-        }
-        Ok(opened)
-    }
-
-    fn of(&self, plan: &Plan) -> Result<&dyn Scenario, Error> {
-        let found = self.0.iter().find(|(needs, _)| *needs == data_needs(plan.needs)).map(|(_, scenario)| &**scenario);
-        found.ok_or_else(|| Error::Defect(format!("the scenario was not opened for {}", plan.entry.name)))
-    }
 }
 
 /// Names the method in an error about its settings; other errors name what they are about.

@@ -15,6 +15,7 @@ mod pretrain;
 mod report;
 mod run;
 mod show;
+mod sweep;
 mod why;
 
 use std::{
@@ -41,6 +42,7 @@ pub use pretrain::pretrain;
 pub use report::report;
 pub use run::run;
 pub use show::show;
+pub use sweep::sweep;
 pub use why::why;
 
 /// Prints a result on stdout; a reader that went away is not an error.

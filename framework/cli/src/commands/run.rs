@@ -25,12 +25,12 @@ pub fn run(arguments: &RunArguments) -> Result<(), Error> {
     let data = setup.data.folder.open();
     let scenario = file.open(&data, plan.needs)?;
     let inputs = Inputs::load(setup, file.model(), &data.path)?;
-    let found = || inputs.earlier(&plan, &*scenario, &folder, false);
+    let found = || inputs.earlier(&plan, &*scenario, &folder)?.or_refuse(&folder, false);
     let earlier = if arguments.overwrite { Earlier::Nothing } else { found()? };
     if earlier == Earlier::Finished {
         progress::say(&format!("finished earlier in {}; --overwrite repeats it", folder.display()));
     } else {
-        let place = Place { folder: &folder, earlier, checkpoints: arguments.checkpoints };
+        let place = Place { folder: &folder, goes_on: earlier == Earlier::Begun, checkpoints: arguments.checkpoints };
         inputs.run(&plan, &*scenario, &place, stop_flag())?;
     }
     show(&folder, arguments.json)

@@ -22,7 +22,6 @@ use super::{
 use crate::{
     arguments::{CheckpointArguments, PlanArguments},
     commands::stop_flag,
-    earlier::Earlier,
     launch::Place,
     memory, paths,
     progress::say,
@@ -128,7 +127,7 @@ pub fn here(arguments: &PlanArguments, started: Instant, folder: &Path) -> Resul
     let picks = picks(&opened, &plans);
     let (size, new_steps) = size(&opened, &plans, &picks)?;
     let (run, mut watch) = (folder.join(RUN), Watch::since(started));
-    let place = Place { folder: &run, earlier: Earlier::Nothing, checkpoints: checkpoints(arguments, &opened)? };
+    let place = Place { folder: &run, goes_on: false, checkpoints: checkpoints(arguments, &opened)? };
     let short = Short::new(&*opened.scenario, &picks, size);
     inputs.run_watched(&opened.plan, &short, &place, stop_flag(), Some(&mut watch))?;
     let counts = |of: fn(&Task) -> usize| short.tasks().iter().map(of).collect();
