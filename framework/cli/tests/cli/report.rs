@@ -157,8 +157,7 @@ fn a_run_that_was_stopped_is_shown_as_far_as_it_went() {
         .stderr(process::Stdio::null())
         .spawn()
         .unwrap();
-    let started = bench.path("a/result.json");
-    while !started.exists() {
+    while !bench.path("a/predictions/00.npy").exists() {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     child.kill().unwrap();
@@ -172,7 +171,7 @@ fn a_run_that_was_stopped_is_shown_as_far_as_it_went() {
     assert!(warning.starts_with("1 run not finished.") && warning.contains("0 of 2 tasks"), "{warning}");
     bench.write("a/metrics.jsonl", &format!("{steps}\nwhat\n{steps}\n"));
     bench.fails("report a", 2, &["a/metrics.jsonl", "line 2"]);
-    fs::remove_file(started).unwrap();
+    fs::remove_file(bench.path("a/result.json")).unwrap();
     bench.fails("report a", 2, &["a: ", "scored nothing yet"]);
 }
 
