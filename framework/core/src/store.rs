@@ -184,6 +184,9 @@ const FILES: [&str; 17] = [
     "config.toml",
 ];
 
+/// The page that `clf report` makes of a run, which would be that of another one.
+const REPORT: &str = "report.html";
+
 /// Who a run is, for its record.
 pub struct Identity<'a> {
     /// Method.
@@ -445,7 +448,7 @@ fn lock(folder: &Path) -> Result<File, Error> {
 /// Removes what a run leaves behind, and nothing else.
 fn remove_earlier_run(folder: &Path) -> Result<(), Error> {
     checkpoints::remove_all(folder)?;
-    for path in FILES.map(|file| folder.join(file)) {
+    for path in FILES.iter().chain([&REPORT]).map(|file| folder.join(file)) {
         let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         match removed {
             Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
