@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clf_core::{
     Error,
-    store::{RunResult, RunStore, read_config, read_environment},
+    store::{Environment, RunResult, RunStore, read_config, read_environment},
 };
 use clf_report::{Difference, Settings};
 
@@ -27,14 +27,14 @@ pub enum Earlier {
 }
 
 impl Earlier {
-    /// Compares the run in `folder` with one of `settings` by this `program`.
-    pub fn find(folder: &Path, settings: &Settings, program: &str) -> Self {
+    /// Compares the run in `folder` with one of `settings` by the program and on the device of `environment`.
+    pub fn find(folder: &Path, settings: &Settings, environment: &Environment) -> Self {
         if let Err(error) = RunStore::check_ours(folder) {
             return Self::Other(error.to_string());
         }
         let compared = RunStore::find(folder).and_then(|run| match run {
             None => Ok(Self::Nothing),
-            Some(run) => compare(folder, &run, settings, program),
+            Some(run) => compare(folder, &run, settings, environment),
         });
         compared.unwrap_or_else(|error| Self::Other(format!("it holds a run that cannot be read: {error}")))
     }
@@ -67,11 +67,12 @@ impl Earlier {
     }
 }
 
-fn compare(folder: &Path, run: &RunResult, settings: &Settings, program: &str) -> Result<Earlier, Error> {
-    let environment = read_environment(folder)?;
-    let earlier = Settings::new(&run.method, &run.scenario, &read_config(folder)?, &environment)?;
+fn compare(folder: &Path, run: &RunResult, settings: &Settings, now: &Environment) -> Result<Earlier, Error> {
+    let then = read_environment(folder)?;
+    let earlier = Settings::new(&run.method, &run.scenario, &read_config(folder)?, &then)?;
     let differences = settings.differences(&earlier);
-    let is_same_build = environment.program_sha256 == program;
+    // A program that could not be read is like no other.
+    let is_same_build = !now.program_sha256.is_empty() && then.program_sha256 == now.program_sha256;
     let what = if run.finished { "a finished run" } else { "a run" };
     Ok(match (differences.is_empty(), is_same_build, run.finished) {
         (false, ..) => Earlier::Other(format!("it holds {what} with other settings:{}", listed(&differences))),
@@ -79,6 +80,10 @@ fn compare(folder: &Path, run: &RunResult, settings: &Settings, program: &str) -
             Earlier::Other("it holds a run that another build of this program began, which may go on otherwise".into())
         }
         (_, false, true) => Earlier::OtherBuild,
+        (_, true, false) if then.device != now.device => Earlier::Other(format!(
+            "it holds a run that began on {}, and this is {}; --device chooses",
+            then.device, now.device
+        )),
         (_, true, false) => Earlier::Begun,
         (_, true, true) => Earlier::Finished,
     })

@@ -152,7 +152,7 @@ impl Inputs {
     pub fn earlier(&self, plan: &Plan, scenario: &dyn Scenario, folder: &Path) -> Result<Earlier, Error> {
         let environment = self.environment(plan, scenario);
         let settings = Settings::new(plan.entry.name, scenario.name(), plan.config.table(), &environment)?;
-        Ok(Earlier::find(folder, &settings, &environment.program_sha256))
+        Ok(Earlier::find(folder, &settings, &environment))
     }
 
     /// Executes a run and records it in `folder`: goes on with what was begun there, and replaces anything else.
@@ -259,7 +259,10 @@ impl Start {
 /// cannot be read.
 fn program_sha256() -> &'static str {
     static HASH: OnceLock<String> = OnceLock::new();
-    let read = || std::env::current_exe().and_then(fs::read).map(|bytes| hex::encode(Sha256::digest(bytes)));
+    // The link of the system leads to what runs, even where another build has taken its place meanwhile.
+    let own = Path::new("/proc/self/exe");
+    let path = || if own.exists() { Ok(own.to_owned()) } else { std::env::current_exe() };
+    let read = || path().and_then(fs::read).map(|bytes| hex::encode(Sha256::digest(bytes)));
     HASH.get_or_init(|| read().unwrap_or_default())
 }
 

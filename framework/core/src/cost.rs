@@ -139,6 +139,9 @@ impl CostMeter {
         let mut now = self.cost.clone();
         now.cpu_seconds = self.cpu_before.and_then(|before| Some(process::cpu_seconds()? - before));
         now.peak_memory_bytes = process::peak_memory();
+        if let Some(since) = self.busy_since.filter(|_| self.on_gpu) {
+            *now.gpu_seconds.get_or_insert(0.0) += since.elapsed().as_secs_f64();
+        }
         now.trained_parameters += now.own_parameters;
         let mut cost = self.earlier.clone();
         cost.add(&now);

@@ -121,7 +121,7 @@ pub enum Error {
         reason: String,
     },
     /// The user asked to stop.
-    #[error("interrupted at task {task}, step {step}; the same command goes on from there")]
+    #[error("interrupted at task {task}, step {step}; the same command goes on from the newest checkpoint")]
     Interrupted {
         /// 0-based task.
         task: usize,

@@ -44,6 +44,7 @@ use crate::{
     scenario::{Protocol, Scenario},
 };
 
+pub use checkpoints::KEPT as KEPT_CHECKPOINTS;
 pub use files::write_atomically;
 pub use read::{read_config, read_environment, read_matrix, read_run};
 
@@ -227,6 +228,12 @@ impl RunStore {
         }
     }
 
+    /// Whether a program is at work on the run in `folder`, as far as the file system can tell.
+    pub fn is_at_work(folder: &Path) -> bool {
+        let file = File::options().append(true).open(folder.join(LOCK));
+        file.is_ok_and(|file| matches!(file.try_lock(), Err(TryLockError::WouldBlock)))
+    }
+
     /// The run in `folder`, finished or not; nothing where none has begun.
     ///
     /// # Errors
@@ -294,8 +301,12 @@ impl RunStore {
         keep: Option<NonZeroUsize>,
     ) -> Result<Resumed, Error> {
         let lock = lock(folder)?;
-        let found = Checkpoints::of(folder, keep).newest::<Record>(device)?;
         let mut result: RunResult = read_json(&folder.join("result.json"), "a run result")?;
+        if result.finished {
+            let reason = "another program has finished this run meanwhile; the same command shows its result";
+            return Err(Error::config(folder.display().to_string(), reason));
+        }
+        let found = Checkpoints::of(folder, keep).newest::<Record>(device)?;
         (result.finished, result.seconds, result.metrics, result.other) = (false, 0.0, BTreeMap::new(), None);
         let mut store = Self::open(folder, result, model, &read_environment(folder)?, keep, lock)?;
         let Some(Found { checkpoint, record, damaged }) = found else {

@@ -68,7 +68,7 @@ impl FinishedRun {
     pub fn read(folder: &Path) -> Result<Self, Error> {
         let (result, matrix) = read_run(folder)?;
         if !result.finished {
-            let reason = "the run is not finished; repeat it with clf run --overwrite, or leave it out";
+            let reason = "the run is not finished; go on with the command that began it, or leave it out";
             return Err(Error::config(folder.display().to_string(), reason));
         }
         let environment = read_environment(folder)?;

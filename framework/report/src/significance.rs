@@ -107,7 +107,9 @@ fn student(values: &[f64]) -> Option<(Option<f64>, [f64; 2])> {
     let mean = mean(values);
     let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (count - 1.0);
     let error = (variance / count).sqrt();
-    let p = (error > 0.0).then(|| 2.0 * distribution.sf((mean / error).abs()));
+    // The mean of equal numbers need not be that number.
+    let size = values.iter().fold(0.0, |size: f64, value| size.max(value.abs()));
+    let p = (error > 1e-12 * size).then(|| 2.0 * distribution.sf((mean / error).abs()));
     let reach = distribution.inverse_cdf(f64::midpoint(1.0, CONFIDENCE)) * error;
     Some((p, [mean - reach, mean + reach]))
 }
@@ -241,6 +243,8 @@ mod tests {
     fn equal_differences_have_no_probability() {
         let (p, interval) = student(&[2.0, 2.0, 2.0]).unwrap();
         assert_eq!((p, interval), (None, [2.0, 2.0]));
+        assert_eq!(student(&[0.1; 10]).unwrap().0, None);
+        assert_eq!(student(&[0.0; 3]).unwrap().0, None);
         assert_eq!(sign_flip(&[2.0, 2.0, 2.0]), Some(0.25));
         assert_eq!(sign_flip(&[0.0, 0.0, 0.0]), Some(1.0));
         assert_eq!(sign_flip(&[1.0; MOST_FLIPPED + 1]), None);

@@ -33,7 +33,7 @@ pub struct SetupArguments {
     pub reference_texts: Option<String>,
     #[command(flatten)]
     pub limits: LimitArguments,
-    /// Sends N images or texts through a tower at once: less memory, a third more time, the same batch and result up to
+    /// Sends N images or texts through a tower at once: less memory, some 40% more time, the same batch and result up to
     /// rounding. The default is the setting train.micro-batch, all of them.
     #[arg(long, value_name = "N")]
     pub micro_batch: Option<NonZeroUsize>,

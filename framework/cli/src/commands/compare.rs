@@ -86,13 +86,12 @@ struct Batch {
     scenarios: Scenarios,
     inputs: Inputs,
     checkpoints: CheckpointArguments,
+    overwrite: bool,
 }
 
 struct Job {
     plan: Plan,
     folder: PathBuf,
-    /// What the folder holds of this very run already.
-    earlier: Earlier,
 }
 
 impl Batch {
@@ -101,35 +100,38 @@ impl Batch {
         let setup = &arguments.setup;
         refuse_seeds(setup)?;
         let file = read_scenario(scenario, setup)?;
-        let job = |plan: Plan| Job { folder: plan.folder(&arguments.out, &file), plan, earlier: Earlier::Nothing };
-        let mut jobs: Vec<Job> = plans(arguments, &file)?.into_iter().map(job).collect();
+        let job = |plan: Plan| Job { folder: plan.folder(&arguments.out, &file), plan };
+        let jobs: Vec<Job> = plans(arguments, &file)?.into_iter().map(job).collect();
 
         let data = setup.data.folder.open();
         let scenarios = Scenarios::open(&file, &data, jobs.iter().map(|job| &job.plan))?;
         let inputs = Inputs::load(setup, file.model(), &data.path)?;
-        for job in &mut jobs {
+        for job in &jobs {
             let scenario = scenarios.of(&job.plan)?;
             of_method(job.plan.entry.name, inputs.check(&job.plan, scenario))?;
-            let earlier = inputs.earlier(&job.plan, scenario, &job.folder)?;
-            job.earlier = earlier.or_refuse(&job.folder, arguments.overwrite)?;
+            inputs.earlier(&job.plan, scenario, &job.folder)?.or_refuse(&job.folder, arguments.overwrite)?;
         }
-        Ok(Self { jobs, scenarios, inputs, checkpoints: arguments.checkpoints })
+        let (checkpoints, overwrite) = (arguments.checkpoints, arguments.overwrite);
+        Ok(Self { jobs, scenarios, inputs, checkpoints, overwrite })
     }
 
     /// Executes the runs that are not finished yet, and reads all of them.
     fn run(&self) -> Result<Comparison, Error> {
         let stop = stop_flag();
-        for (i, Job { plan, folder, earlier }) in self.jobs.iter().enumerate() {
+        for (i, Job { plan, folder }) in self.jobs.iter().enumerate() {
+            // Again, since others may have worked on it while the runs before went on.
+            let scenario = self.scenarios.of(plan)?;
+            let earlier = self.inputs.earlier(plan, scenario, folder)?.or_refuse(folder, self.overwrite)?;
             let label = format!("run {}/{}: {}, seed {}", i + 1, self.jobs.len(), plan.entry.name, plan.seed);
-            if *earlier == Earlier::Finished {
+            if earlier == Earlier::Finished {
                 progress::say(&format!("{label}, finished earlier in {}", folder.display()));
             } else if stop.load(Ordering::Relaxed) {
-                return Err(Error::Interrupted { task: 0, step: 0 });
+                return Err(Error::Stopped("between two runs; the same command goes on with the next one".to_owned()));
             } else {
                 progress::say(&label);
-                let goes_on = *earlier == Earlier::Begun;
+                let goes_on = earlier == Earlier::Begun;
                 let place = Place { folder, goes_on, checkpoints: self.checkpoints };
-                self.inputs.run(plan, self.scenarios.of(plan)?, &place, stop.clone())?;
+                self.inputs.run(plan, scenario, &place, stop.clone())?;
             }
         }
         let folders: Vec<PathBuf> = self.jobs.iter().map(|job| job.folder.clone()).collect();

@@ -4,7 +4,7 @@ use std::{
     path::Path,
 };
 
-use clf_core::Error;
+use clf_core::{Error, store::RunStore};
 use clf_logs::{StepLine, export_tensorboard, read_steps, write_csv};
 
 use super::print;
@@ -19,6 +19,10 @@ pub fn export(arguments: &ExportArguments) -> Result<(), Error> {
     match arguments.format {
         ExportFormat::Csv => csv(&read_steps(run)?, arguments.out.as_deref()),
         ExportFormat::Tensorboard => {
+            if arguments.out.is_none() && RunStore::is_at_work(run) {
+                let reason = "the run goes on and writes its event files itself; name another folder with --out";
+                return Err(Error::config(run.display().to_string(), reason));
+            }
             let out = arguments.out.clone().unwrap_or_else(|| run.join(paths::TENSORBOARD));
             export_tensorboard(run, &out)?;
             print(&format!("tensorboard --logdir {}", out.display()))

@@ -17,7 +17,7 @@ use super::{
 use crate::paths;
 
 /// Keys that are flags of `clf run`, and whether the outcome of a run depends on them.
-const FLAGS: [(&str, &str, bool); 13] = [
+const FLAGS: [(&str, &str, bool); 16] = [
     ("model", "--model", true),
     ("activation", "--activation", true),
     ("start", "--start", true),
@@ -28,6 +28,9 @@ const FLAGS: [(&str, &str, bool); 13] = [
     ("limit-per-class", "--limit-per-class", true),
     ("limit-test", "--limit-test", true),
     ("precision", "--precision", true),
+    ("micro-batch", "--micro-batch", true),
+    ("checkpoint-every", "--checkpoint-every", false),
+    ("keep-checkpoints", "--keep-checkpoints", false),
     ("data", "--data", false),
     ("partial-data", "--partial-data", false),
     ("device", "--device", false),

@@ -61,10 +61,12 @@ pub enum Saving {
     Every(NonZeroUsize),
 }
 
-/// Shortest time between two checkpoints of [`Saving::Auto`].
-const PAUSE: Duration = Duration::from_mins(1);
-/// Time that passes between two checkpoints of [`Saving::Auto`], in times that the last one took.
-const RARITY: u32 = 100;
+impl Saving {
+    /// Shortest time between two checkpoints of [`Saving::Auto`].
+    pub const PAUSE: Duration = Duration::from_mins(1);
+    /// Time that passes between two checkpoints of [`Saving::Auto`], in times that the last one took.
+    pub const RARITY: u32 = 100;
+}
 
 /// Keeps to the rule.
 pub(super) struct Saver {
@@ -86,7 +88,7 @@ impl Saver {
     pub fn is_due(&self, step: usize) -> bool {
         match self.rule {
             Saving::Off => false,
-            Saving::Auto => self.last.elapsed() >= PAUSE.max(self.cost * RARITY),
+            Saving::Auto => self.last.elapsed() >= Saving::PAUSE.max(self.cost * Saving::RARITY),
             Saving::Every(steps) => step.is_multiple_of(steps.get()),
         }
     }

@@ -18,7 +18,7 @@ pub struct TrainSettings {
     pub batch_size: usize,
     /// Reference images in a step.
     pub reference_batch_size: usize,
-    /// Images or texts that go through a tower at once, 0 for all. Less memory, a third more time, and the same losses and
+    /// Images or texts that go through a tower at once, 0 for all. Less memory, some 40% more time, and the same losses and
     /// gradients but for the order of sums.
     pub micro_batch: usize,
     /// Decoupled weight decay.

@@ -14,8 +14,10 @@ use crate::{engine::Checkpoint, error::Error};
 
 const FOLDER: &str = "checkpoints";
 const ENDING: &str = "safetensors";
+/// Ending of those that were found damaged.
+const DAMAGED: &str = "damaged";
 /// Checkpoints that are kept where the user does not say it: one more than the newest, in case that one is damaged.
-const KEPT: usize = 2;
+pub const KEPT: usize = 2;
 
 /// The folder `checkpoints`, and how many of its files stay.
 pub(super) struct Checkpoints {
@@ -59,10 +61,15 @@ impl Checkpoints {
     /// When every checkpoint is damaged; names the newest one.
     pub fn newest<R: DeserializeOwned>(&self, device: &Device) -> Result<Option<Found<R>>, Error> {
         self.remove_partial();
-        let mut damaged = Vec::new();
+        let mut damaged: Vec<(PathBuf, String)> = Vec::new();
         for (_, path) in files(&self.folder)?.into_iter().rev() {
             match checkpoint_file::read(&path, device) {
-                Ok((checkpoint, record)) => return Ok(Some(Found { checkpoint, record, damaged })),
+                Ok((checkpoint, record)) => {
+                    for (path, _) in &damaged {
+                        set_aside(path);
+                    }
+                    return Ok(Some(Found { checkpoint, record, damaged }));
+                }
                 Err(reason) => damaged.push((path, reason)),
             }
         }
@@ -86,6 +93,12 @@ impl Checkpoints {
         let partial = entries.filter(|path| path.extension().is_some_and(|ending| ending == "partial"));
         partial.for_each(|path| drop(fs::remove_file(path)));
     }
+}
+
+/// Gives a damaged checkpoint another name, so that it neither counts as the newest nor takes the place of a whole one.
+fn set_aside(path: &Path) {
+    // Where that is not possible, it is passed over again next time.
+    drop(fs::rename(path, path.with_extension(DAMAGED)));
 }
 
 /// Removes all checkpoints in `run`.
@@ -177,9 +190,11 @@ mod tests {
         cut(2);
         let found = checkpoints.newest::<usize>(&device).unwrap().unwrap();
         assert_eq!((found.record, found.damaged.len(), found.checkpoint.position()), (1, 1, (1, 0)));
+        assert_eq!(names(run.path()), ["task-001-step-0000000.safetensors"], "it is set aside");
         cut(1);
         let error = checkpoints.newest::<usize>(&device).err().unwrap();
-        assert!(error.to_string().contains("task-002-step-0000000.safetensors"), "{error}");
+        assert!(error.to_string().contains("task-001-step-0000000.safetensors"), "{error}");
+        assert_eq!(names(run.path()).len(), 1, "the last one is left where it is");
         assert!(!run.path().join(FOLDER).join("task-009-step-0000000.partial").exists());
     }
 }

@@ -1,5 +1,6 @@
 use std::{
     collections::BTreeSet,
+    ffi::OsStr,
     fs::{self, File},
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
@@ -66,17 +67,24 @@ fn new_file(folder: &Path) -> io::Result<(PathBuf, File)> {
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-/// The event files of `folder`, in order; none where there is no folder.
+/// The event files that clf wrote into `folder`, in order; none where there is no folder.
 pub fn event_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };
     let paths: Vec<PathBuf> = entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<_>>()?;
-    let is_ours = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX));
-    let mut files: Vec<PathBuf> = paths.into_iter().filter(is_ours).collect();
+    let mut files: Vec<PathBuf> = paths.into_iter().filter(|path| is_ours(path)).collect();
     files.sort();
     Ok(files)
+}
+
+/// Whether a file has a name of [`new_file`]; those of other programs are not ours to remove.
+fn is_ours(path: &Path) -> bool {
+    let name = path.file_name().and_then(OsStr::to_str).and_then(|name| name.strip_prefix(PREFIX));
+    let parts = name.and_then(|name| name.split_once(".clf."));
+    let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    parts.is_some_and(|(seconds, attempt)| is_number(seconds) && is_number(attempt))
 }
 
 /// The steps at which `files` have a value whose tag begins with `prefix`.

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clf_core::Error;
+use clf_core::{Error, store::RunStore};
 
 use super::print;
 use crate::{arguments::BundleArguments, progress};
@@ -24,6 +24,10 @@ pub fn bundle(arguments: &BundleArguments) -> Result<(), Error> {
         return print(&format!("{}: {count} files, all as in SHA256SUMS", archive.display()));
     }
     let run = arguments.run.as_deref().unwrap_or(Path::new("."));
+    if RunStore::is_at_work(run) {
+        let reason = "the run goes on, and its files with it; wait for its end or stop it";
+        return Err(Error::config(run.display().to_string(), reason));
+    }
     let name = folder_name(run)?;
     let out = arguments.out.clone().unwrap_or_else(|| PathBuf::from(format!("{name}.tar.gz")));
     let bundle = Bundle::collect(run, arguments.with_weights, arguments.with_predictions)?;

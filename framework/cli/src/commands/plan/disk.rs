@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, num::NonZeroUsize, path::Path};
 
+use clf_core::store::KEPT_CHECKPOINTS;
+
 /// Bytes of the header of an array.
 const HEADER: u64 = 128;
-/// Checkpoints that are kept where the user does not say it.
-const KEPT: usize = 2;
 
 /// How much longer a run is than the measured one.
 pub struct Growth<'a> {
@@ -58,7 +58,8 @@ pub fn of_run(files: &BTreeMap<String, u64>, growth: &Growth<'_>) -> BTreeMap<St
 pub fn of_checkpoints(files: &BTreeMap<String, u64>, keep: Option<NonZeroUsize>) -> [u64; 2] {
     let sizes = files.iter().filter(|(path, _)| path.starts_with("checkpoints/")).map(|(_, bytes)| *bytes);
     let largest = sizes.max().unwrap_or_default();
-    [keep.map_or(0, NonZeroUsize::get), keep.map_or(KEPT, NonZeroUsize::get) + 1].map(|count| count as u64 * largest)
+    [keep.map_or(0, NonZeroUsize::get), keep.map_or(KEPT_CHECKPOINTS, NonZeroUsize::get) + 1]
+        .map(|count| count as u64 * largest)
 }
 
 #[cfg(test)]

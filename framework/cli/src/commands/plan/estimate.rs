@@ -113,9 +113,6 @@ pub fn seconds(plans: &Plans, spans: &Spans, clock: Clock) -> Seconds {
     }
 }
 
-/// Shortest time between two checkpoints that a run makes of itself, in seconds and in times that one takes.
-const PAUSE: (f64, f64) = (60.0, 100.0);
-
 /// Checkpoints: between tasks, and within them as often as the rule says; `tasks` are the seconds of training of each.
 fn saving(plans: &Plans, spans: &Spans, tasks: &[f64], clock: Clock) -> f64 {
     let mean_of = |is_within: bool| {
@@ -123,7 +120,7 @@ fn saving(plans: &Plans, spans: &Spans, tasks: &[f64], clock: Clock) -> f64 {
     };
     let (between, within) = (mean_of(false), mean_of(true));
     let learned = plans.tasks.iter().filter(|task| task.is_learned).count();
-    let pause = PAUSE.0.max(PAUSE.1 * within);
+    let pause = Saving::PAUSE.as_secs_f64().max(f64::from(Saving::RARITY) * within);
     let times: usize = match plans.saving {
         Saving::Off => return 0.0,
         Saving::Auto => tasks.iter().map(|seconds| (seconds / pause) as usize).sum(),

@@ -86,6 +86,8 @@ pub fn apart(arguments: &PlanArguments, opened: &Opened, plans: &Plans, out: &Pa
     // The engine makes one step more, the end point of the schedule.
     let settings = [format!("train.steps={}", steps - 1), "train.epochs=0".to_owned()];
     child.args(settings.iter().flat_map(|setting| ["--set", setting.as_str()]));
+    // An interrupt ends the child, and this program after it, which removes the folder.
+    drop(stop_flag());
     let output = child.stdin(Stdio::null()).output().map_err(|error| Error::io("start", &own, error))?;
     if !output.status.success() {
         return Err(failed(&output));
@@ -100,7 +102,7 @@ fn failed(output: &Output) -> Error {
     let stderr = String::from_utf8_lossy(&output.stderr);
     let said = stderr.split_once("error: ").map_or(stderr.trim(), |(_, said)| said.trim());
     match output.status.code() {
-        Some(130) => Error::Interrupted { task: 0, step: 0 },
+        Some(130) => Error::Stopped("nothing was measured".to_owned()),
         Some(2) => Error::config("the measured run", said),
         Some(code) => {
             Error::Device(format!("the measured run ended with code {code}: {said}\n  hint: --dry measures nothing"))
