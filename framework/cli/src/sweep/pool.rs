@@ -151,6 +151,13 @@ impl<'a> Round<'a> {
         while self.slots.iter_mut().flatten().any(|(_, running)| matches!(running.poll(), Ok(None))) {
             thread::sleep(TICK);
         }
+        for slot in 0..self.slots.len() {
+            let Some((point, mut running)) = self.slots[slot].take() else { continue };
+            if let Ok(Some(ending)) = running.poll() {
+                // The error of the pool is the one to report.
+                drop(self.record(point, &ending));
+            }
+        }
     }
 
     fn reap(&mut self) -> Result<(), Error> {

@@ -108,8 +108,8 @@ fn failed(output: &Output) -> Error {
             Error::Device(format!("the measured run ended with code {code}: {said}\n  hint: --dry measures nothing"))
         }
         None => Error::Device(format!(
-            "the measured run was killed ({}): it needs more memory than there is, {:.0} MiB now\n  hint: smaller batches \
-             with --set train.batch-size=N, or --dry to measure nothing",
+            "the measured run was ended ({}); there are {:.0} MiB of memory now\n  hint: where it needs more, smaller batches \
+             with --set train.batch-size=N or --micro-batch N, or --dry to measure nothing",
             output.status,
             memory::available_mib().unwrap_or_default()
         )),
