@@ -151,9 +151,11 @@ wait_for 60 "task waiting" is_pending
 "$clf" sweep three.toml --status | tee status.txt
 grep -q "2 finished, 1 queued" status.txt || fail "the requeued point is not queued"
 "$clf" sweep three.toml --slurm | grep -q "nothing to submit" || fail "a requeued point was submitted as well"
-# Slurm holds requeued tasks back for two minutes.
+# Slurm holds requeued tasks back for two minutes. Started within the second in which it was ended, a task is taken for one
+# that was killed.
+sleep 3
 scontrol update jobid="$task" StartTime=now
-wait_for 600 "all points finished" status_has '3 points: 3 finished'
+wait_for 300 "all points finished" status_has '3 points: 3 finished'
 
 # ---- nothing was done twice
 "$clf" sweep three.toml --status
