@@ -161,9 +161,16 @@ impl RunStore {
     ///
     /// When the folder holds files of somebody else, or those of the run are damaged.
     pub fn find(folder: &Path) -> Result<Option<RunResult>, Error> {
-        // The last file of the beginning.
         let path = folder.join("result.json");
-        if Self::check_ours(folder)? && path.exists() { read_json(&path, "a run result").map(Some) } else { Ok(None) }
+        if !Self::check_ours(folder)? {
+            return Ok(None);
+        }
+        // It is the last file of the beginning; these come later.
+        let later = ["metrics.jsonl", "matrix.npy", "model.safetensors"];
+        if !path.exists() && !later.iter().any(|file| folder.join(file).exists()) {
+            return Ok(None);
+        }
+        read_json(&path, "a run result").map(Some)
     }
 
     /// Creates `folder` and writes what is known before the first step; files of an earlier run are removed. The newest

@@ -191,7 +191,15 @@ fn a_run_that_was_killed_before_it_began_begins() {
     let bench = Bench::new();
     bench.ok(&format!("{RUN} --out run"));
     fs::remove_file(bench.path("run/result.json")).unwrap();
-    fs::remove_file(bench.path("run/environment.json")).unwrap();
+    // What only a run has that had begun is never replaced unasked.
+    bench.fails(
+        &format!("{RUN} --out run"),
+        2,
+        &["run: it holds a run that cannot be read", "result.json", "--overwrite"],
+    );
+    for file in ["environment.json", "metrics.jsonl", "matrix.npy", "model.safetensors"] {
+        fs::remove_file(bench.path("run").join(file)).unwrap();
+    }
     bench.ok(&format!("{RUN} --out run"));
     assert!(bench.read("run/result.json").contains("\"finished\": true"));
 }

@@ -65,7 +65,8 @@ impl Report {
     ///
     /// When `path` is something else already, or cannot be written.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
-        if path.exists() && !is_report(path) {
+        // A pipe or device has no content to look at.
+        if path.exists() && !(path.is_file() && is_report(path)) {
             let reason = "it is there already and is no report of clf; choose another place with --out";
             return Err(Error::config(path.display().to_string(), reason));
         }

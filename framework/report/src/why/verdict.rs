@@ -22,7 +22,12 @@ pub fn verdict(why: &Why) -> String {
 fn together(why: &Why) -> String {
     let Curves { left, right, common, .. } = why.curves;
     let causes = causes(why);
-    if !why.results.is_empty() {
+    let longer = if left > right { "A" } else { "B" };
+    if common == 0 && left != right {
+        return format!("Only {longer} was trained, so there are no steps to compare{}.", listed(&causes, "; "));
+    }
+    // Of runs of different lengths one may just not have come as far.
+    if !why.results.is_empty() && (left == right || is_untouched(why)) {
         let what = if is_untouched(why) {
             "already the untouched model is scored differently: so weights, test data or evaluation"
         } else {
@@ -31,7 +36,6 @@ fn together(why: &Why) -> String {
         return format!("The {common} common steps agree to the last bit, but {what}{}.", listed(&causes, "; "));
     }
     if left != right || common < left {
-        let longer = if left > right { "A" } else { "B" };
         let rest = if common < left.min(right) {
             "then their tasks have other numbers of steps".to_owned()
         } else {

@@ -11,6 +11,8 @@ use tar::{Builder, Header};
 
 /// The file with the checksums of all others.
 pub const SUMS: &str = "SHA256SUMS";
+/// How a compressed file begins.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
 /// The start of 1980, in seconds since 1970: the time of every file, so that equal runs make equal archives. Some programs
 /// complain about the year 1970.
 const TIME: u64 = 315_532_800;
@@ -51,8 +53,19 @@ impl Content {
     }
 }
 
+/// Whether there is a compressed file at `path`, and no device or anything of the user's.
+fn is_archive(path: &Path) -> bool {
+    let mut start = [0; 2];
+    let mut read = || File::open(path)?.read_exact(&mut start);
+    path.is_file() && read().is_ok() && start == GZIP
+}
+
 /// Writes an archive whose files lie in the folder `name`, in order and with their checksums: the whole file or nothing.
 pub fn write(out: &Path, name: &str, entries: &[Entry]) -> Result<(), Error> {
+    if out.exists() && !is_archive(out) {
+        let reason = "it is there already and is no archive; choose another place with --out";
+        return Err(Error::config(out.display().to_string(), reason));
+    }
     let sums: String = entries.iter().map(sum_line).collect::<Result<_, _>>()?;
     let sums = Entry { name: SUMS.to_owned(), content: Content::Bytes(sums.into_bytes()) };
     let failed = |error| Error::io("write", out, error);

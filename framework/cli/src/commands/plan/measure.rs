@@ -3,10 +3,13 @@
 use std::{
     collections::BTreeMap,
     env, fs,
+    io::{self, Read},
     num::NonZeroUsize,
     path::Path,
     process::{Command, Output, Stdio},
-    time::Instant,
+    sync::atomic::Ordering,
+    thread,
+    time::{Duration, Instant},
 };
 
 use clf_core::{Error, Scenario, engine::Saving, store::write_atomically, task::Task};
@@ -39,6 +42,9 @@ const HEAVY_STEPS: u16 = 6;
 const BATCHES: (usize, usize) = (3, 1);
 /// Batches of training images that are left where a method passes over all of them.
 const PASSED_BATCHES: usize = 4;
+
+/// Time between two looks at the child.
+const TICK: Duration = Duration::from_millis(50);
 
 /// What was measured.
 #[derive(Serialize, Deserialize)]
@@ -86,15 +92,41 @@ pub fn apart(arguments: &PlanArguments, opened: &Opened, plans: &Plans, out: &Pa
     // The engine makes one step more, the end point of the schedule.
     let settings = [format!("train.steps={}", steps - 1), "train.epochs=0".to_owned()];
     child.args(settings.iter().flat_map(|setting| ["--set", setting.as_str()]));
-    // An interrupt ends the child, and this program after it, which removes the folder.
-    drop(stop_flag());
-    let output = child.stdin(Stdio::null()).output().map_err(|error| Error::io("start", &own, error))?;
+    let output = output_of(&mut child).map_err(|error| Error::io("start", &own, error))?;
+    let Some(output) = output else { return Err(Error::Stopped("nothing was measured".to_owned())) };
     if !output.status.success() {
         return Err(failed(&output));
     }
     let path = folder.path().join(RECORD);
     let text = fs::read_to_string(&path).map_err(|error| Error::io("read", &path, error))?;
     serde_json::from_str(&text).map_err(|error| Error::Defect(format!("what was measured: {error}")))
+}
+
+/// Runs a child to its end; a request to stop, which may have come to this program alone, ends the child, and then this
+/// program, which removes the folder.
+fn output_of(child: &mut Command) -> io::Result<Option<Output>> {
+    let stop = stop_flag();
+    let mut child = child.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    let stderr = child.stderr.take();
+    let reader = thread::spawn(move || {
+        let mut said = Vec::new();
+        // What cannot be read is not said.
+        drop(stderr.map(|mut stderr| stderr.read_to_end(&mut said)));
+        said
+    });
+    let status = loop {
+        if let Some(status) = child.try_wait()? {
+            break status;
+        }
+        if stop.load(Ordering::Relaxed) {
+            // It leaves nothing that is needed.
+            child.kill()?;
+        }
+        thread::sleep(TICK);
+    };
+    let stderr = reader.join().unwrap_or_default();
+    let stopped = stop.load(Ordering::Relaxed);
+    Ok((!stopped).then_some(Output { status, stdout: Vec::new(), stderr }))
 }
 
 /// Why the child did not come to its end.
