@@ -113,7 +113,7 @@ fn finished_runs_are_read_and_only_the_others_are_made() {
     let unfinished =
         bench.read("runs/small-finetune-1/result.json").replace("\"finished\": true", "\"finished\": false");
     bench.write("runs/small-finetune-1/result.json", &unfinished);
-    fs::remove_file(bench.path("runs/small-zero-shot-1/result.json")).unwrap();
+    fs::remove_dir_all(bench.path("runs/small-zero-shot-1")).unwrap();
     let stderr = told(&bench, &format!("{COMPARE} --seeds 2"));
     assert_eq!(stderr.matches("finished earlier").count(), 2, "{stderr}");
     assert!(stderr.contains("run 4/4: finetune, seed 1\n"), "{stderr}");
