@@ -25,6 +25,7 @@ use std::{
 
 use clf_core::random::{Key, Purpose};
 use rand::Rng;
+use rand_chacha::ChaCha8Rng;
 
 /// Kills of each run.
 const KILLS: usize = 20;
@@ -73,30 +74,38 @@ fn ends_within(child: &mut Child, moment: Duration) -> bool {
     false
 }
 
-/// Starts and kills a run `KILLS` times, and lets it end then; how often it was killed doing what.
-fn kill_and_go_on(method: &str, folder: &Path, start: Duration, rest: Duration) -> BTreeMap<&'static str, usize> {
-    let seed = std::env::var("CLF_KILL_SEED").map_or(0, |seed| seed.parse().unwrap());
-    let mut rng = Key { seed, ..Key::default() }.stream(Purpose::Method);
-    let mut seen = BTreeMap::new();
-    for kill in 0..KILLS {
-        // All lives together are about three quarters of the whole, so that most runs are killed to the end.
-        let life = rest.mul_f64(rng.random_range(0.0..1.5) / KILLS as f64);
-        let mut child = command(method, folder).spawn().unwrap();
-        if ends_within(&mut child, start + life) {
-            println!("{method}: over after {kill} kills");
-            return seen;
+/// How a run is treated.
+struct Treatment<'a> {
+    method: &'a str,
+    /// How long a start takes, and all the rest.
+    start: Duration,
+    rest: Duration,
+    rng: ChaCha8Rng,
+}
+
+impl Treatment<'_> {
+    /// Starts and kills a run at most `kills` times, and lets it end then; what it was doing when it was killed.
+    fn kill_and_go_on(&mut self, folder: &Path, kills: usize) -> Vec<&'static str> {
+        let mut seen = Vec::new();
+        for _ in 0..kills {
+            // All lives together are about three quarters of the whole, so that most runs are killed to the end.
+            let life = self.rest.mul_f64(self.rng.random_range(0.0..1.5) / KILLS as f64);
+            let mut child = command(self.method, folder).spawn().unwrap();
+            if ends_within(&mut child, self.start + life) {
+                return seen;
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+            seen.push(doing(folder));
         }
-        child.kill().unwrap();
-        child.wait().unwrap();
-        *seen.entry(doing(folder)).or_default() += 1;
+        assert!(command(self.method, folder).status().unwrap().success());
+        seen
     }
-    assert!(command(method, folder).status().unwrap().success());
-    seen
 }
 
 fn check(method: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let [whole, killed] = ["whole", "killed"].map(|name| folder.path().join(name));
+    let whole = folder.path().join("whole");
     let time = || {
         let started = Instant::now();
         assert!(command(method, &whole).status().unwrap().success());
@@ -105,13 +114,31 @@ fn check(method: &str) {
     let all = time();
     // A finished run is opened and not repeated.
     let start = time();
-    let seen = kill_and_go_on(method, &killed, start, all.saturating_sub(start));
+    let seed = std::env::var("CLF_KILL_SEED").map_or(0, |seed| seed.parse().unwrap());
+    let rng = Key { seed, ..Key::default() }.stream(Purpose::Method);
+    let mut treatment = Treatment { method, start, rest: all.saturating_sub(start), rng };
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    // One run is usually enough for all kills; where it ends before them, there is another one.
+    for run in 0..KILLS {
+        let kills = KILLS - seen.values().sum::<usize>();
+        if kills == 0 {
+            break;
+        }
+        let killed = folder.path().join(format!("killed-{run}"));
+        for doing in treatment.kill_and_go_on(&killed, kills) {
+            *seen.entry(doing).or_default() += 1;
+        }
+        assert_same(method, &whole, &killed);
+    }
     let kills = seen.values().sum::<usize>();
     println!("{method}: {kills} kills: {seen:?}");
-    assert!(kills >= KILLS / 2, "{method} was over after {kills} kills");
+    assert_eq!(kills, KILLS);
+}
+
+fn assert_same(method: &str, whole: &Path, killed: &Path) {
     let predictions = (0..=7).map(|row| format!("predictions/{row:02}.npy"));
     for file in SAME.iter().map(ToString::to_string).chain(predictions) {
-        let [left, right] = [&whole, &killed].map(|run| fs::read(run.join(&file)).unwrap());
+        let [left, right] = [whole, killed].map(|run| fs::read(run.join(&file)).unwrap());
         assert!(left == right, "{method}: {file} differs");
     }
 }
