@@ -31,6 +31,8 @@ use rand_chacha::ChaCha8Rng;
 const KILLS: usize = 20;
 /// A small part of the mini world, saved so often that many kills come while a checkpoint is written.
 const SMALL: &str = "--limit-per-class 12 --limit-test 24 --set train.steps=16 --checkpoint-every 2";
+/// Steps between two checkpoints in it.
+const EVERY: usize = 2;
 /// What does not depend on how often a run was killed.
 const SAME: [&str; 6] =
     ["metrics.jsonl", "matrix.csv", "matrix.npy", "matrix-task-agnostic.npy", "zero-shot.npy", "model.safetensors"];
@@ -42,6 +44,10 @@ fn command(method: &str, folder: &Path) -> Command {
     command
 }
 
+fn lines(folder: &Path, file: &str) -> usize {
+    fs::read_to_string(folder.join(file)).map_or(0, |text| text.lines().count())
+}
+
 /// What the files in `folder` say about what a run was doing.
 fn doing(folder: &Path) -> &'static str {
     let partial = |path: PathBuf| path.extension().is_some_and(|ending| ending == "partial");
@@ -51,9 +57,7 @@ fn doing(folder: &Path) -> &'static str {
     if files(&folder.join("checkpoints")).into_iter().any(partial) {
         return "writing a checkpoint";
     }
-    let rows = fs::read_to_string(folder.join("matrix.csv")).map_or(0, |text| text.lines().count());
-    let lines = fs::read_to_string(folder.join("metrics.jsonl")).map_or(0, |text| text.lines().count());
-    match (rows, lines) {
+    match (lines(folder, "matrix.csv"), lines(folder, "metrics.jsonl")) {
         (0, _) => "before the first row",
         // 17 steps a task, and a row with the header more than tasks.
         (rows, lines) if lines >= 17 * (rows - 1) => "between steps and scores",
@@ -86,7 +90,7 @@ struct Treatment<'a> {
 impl Treatment<'_> {
     /// Starts and kills a run at most `kills` times, and lets it end then; what it was doing when it was killed.
     fn kill_and_go_on(&mut self, folder: &Path, kills: usize) -> Vec<&'static str> {
-        let mut seen = Vec::new();
+        let (mut seen, mut before) = (Vec::new(), 0);
         for _ in 0..kills {
             // All lives together are about three quarters of the whole, so that most runs are killed to the end.
             let life = self.rest.mul_f64(self.rng.random_range(0.0..1.5) / KILLS as f64);
@@ -97,6 +101,10 @@ impl Treatment<'_> {
             child.kill().unwrap();
             child.wait().unwrap();
             seen.push(doing(folder));
+            // A run that began anew would end the same as well: what is lost is at most what no checkpoint holds.
+            let now = lines(folder, "metrics.jsonl");
+            assert!(now + EVERY >= before, "{}: {now} steps after {before}", self.method);
+            before = now;
         }
         assert!(command(self.method, folder).status().unwrap().success());
         seen

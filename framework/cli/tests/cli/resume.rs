@@ -83,7 +83,9 @@ fn a_run_that_is_asked_to_stop_goes_on_with_the_same_command_and_ends_the_same()
         assert_eq!(output.status.code(), Some(130), "{stderr}");
         assert!(stderr.contains("interrupted at task") && stderr.contains("the same command goes on"), "{stderr}");
         let resumed = bench.clf(&command);
-        assert!(text(&resumed.stderr).contains(&format!("goes on in {signal} after")), "{}", text(&resumed.stderr));
+        let stderr = text(&resumed.stderr);
+        assert!(stderr.contains(&format!("goes on in {signal} after")), "{stderr}");
+        assert!(!stderr.contains("after 0 tasks and 0 steps"), "it begins anew: {stderr}");
         assert_same(&bench, signal, "whole");
         let [left, right] = [signal, "whole"].map(|run| {
             let result: Value = serde_json::from_str(&bench.read(format!("{run}/result.json"))).unwrap();
