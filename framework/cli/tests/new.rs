@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails where something is not as it should be")]
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::Path,
     process::{Command, Output},
@@ -53,11 +54,32 @@ fn target() -> &'static Path {
     Path::new(CLF).ancestors().nth(2).unwrap()
 }
 
+/// The folder of the workspace.
+fn clf() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()
+}
+
 fn entries(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
     let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
+}
+
+/// Burn and everything below it with the features that are on, as a build in `folder` has them.
+fn burn_and_below(folder: &Path, workspace: &str) -> BTreeSet<String> {
+    let arguments = format!("tree --offline --no-dedupe --prefix depth -f {{p}}|{{f}} {workspace} {FEATURES}");
+    let [tree, _] = succeeds(env!("CARGO"), folder, &arguments);
+    let (mut found, mut inside) = (BTreeSet::new(), None);
+    for line in tree.lines().filter(|line| !line.is_empty()) {
+        let digits = line.find(|c: char| !c.is_ascii_digit()).unwrap();
+        let (depth, package) = (line[..digits].parse::<usize>().unwrap(), &line[digits..]);
+        inside = inside.filter(|burn| depth > *burn).or_else(|| package.starts_with("burn v").then_some(depth));
+        if inside.is_some() {
+            found.insert(package.to_owned());
+        }
+    }
+    found
 }
 
 #[test]
@@ -68,6 +90,11 @@ fn a_new_method_is_short_and_is_built_tested_and_run_without_an_edit() {
     let made = folder.path().join(NAME);
     let lines = fs::read_to_string(made.join("src/lib.rs")).unwrap().lines().count();
     assert!(lines <= LINES, "{lines} lines");
+
+    // What is compiled below is nothing where both builds were made before; this does not depend on it.
+    let (own, tests) = (burn_and_below(&made, ""), burn_and_below(clf(), "--workspace"));
+    assert!(own.len() > 50, "{own:?}");
+    assert_eq!(own.difference(&tests).collect::<Vec<_>>(), Vec::<&String>::new(), "features differ");
 
     let start = Instant::now();
     let [tests, log] = succeeds(env!("CARGO"), &made, &format!("test --release --offline {FEATURES}"));
@@ -93,7 +120,7 @@ fn a_new_method_is_short_and_is_built_tested_and_run_without_an_edit() {
 #[test]
 fn the_crate_goes_into_the_folder_that_is_named_even_if_it_is_there() {
     let folder = tempfile::tempdir().unwrap();
-    let clf = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().display();
+    let clf = clf().display();
     fs::create_dir(folder.path().join("empty")).unwrap();
     for out in ["deep/inside", "empty"] {
         succeeds(CLF, folder.path(), &format!("new method own-idea --out {out} --clf {clf}"));
