@@ -8,6 +8,7 @@ mod cli {
     mod compare_output;
     #[cfg(all(feature = "cuda", target_os = "linux"))]
     mod cuda;
+    mod damaged;
     mod data;
     mod doctor;
     mod errors;

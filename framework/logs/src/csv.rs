@@ -15,11 +15,12 @@ pub fn write_csv(steps: &[StepLine], out: &mut impl Write) -> io::Result<()> {
     let named = terms.iter().copied().chain(["lr", "grad-norm", "images-per-second", "data-seconds"]);
     writeln!(out, "global-step,task,step,loss,{}", named.collect::<Vec<_>>().join(","))?;
     for (i, step) in steps.iter().enumerate() {
-        write!(out, "{},{},{},{}", i + 1, step.task, step.step, step.loss)?;
+        write!(out, "{},{},{}", i + 1, step.task, step.step)?;
         let timing = [step.timing.images_per_second, step.timing.data_seconds];
-        let values = terms.iter().map(|term| step.terms.get(*term).copied());
-        for value in values.chain([Some(step.lr), Some(step.grad_norm)]).chain(timing) {
-            write!(out, ",{}", value.map_or_else(String::new, |value| value.to_string()))?;
+        let terms = terms.iter().map(|term| step.terms.get(*term).copied());
+        let values = [Some(step.loss)].into_iter().chain(terms).chain([Some(step.lr), Some(step.grad_norm)]);
+        for value in values.chain(timing) {
+            write!(out, ",{}", value.filter(|value| value.is_finite()).map_or_else(String::new, |it| it.to_string()))?;
         }
         writeln!(out)?;
     }

@@ -52,7 +52,7 @@ impl ReportRun {
             other: read_other(folder, &result, &matrix)?,
             environment: read_environment(folder)?,
             settings: read_settings(folder)?,
-            steps: Steps::read(folder, result.tasks.len(), result.finished)?,
+            steps: Steps::read(folder, result.tasks.len())?,
             all: Settings::read(folder, &result)?,
             result,
             matrix,
