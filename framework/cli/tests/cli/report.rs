@@ -169,6 +169,14 @@ fn a_run_that_was_stopped_is_shown_as_far_as_it_went() {
     let page = page(&bench, "page.html");
     let warning = texts(&page, ".warning").concat();
     assert!(warning.starts_with("1 run not finished.") && warning.contains("0 of 2 tasks"), "{warning}");
+    let (header, cells) = (texts(&page, "#small-cost thead th"), texts(&page, "#small-cost tbody td"));
+    let cost = |name: &str| &*cells[header.iter().position(|other| other == name).unwrap() - 1];
+    for name in ["seconds", "CPU s", "memory, MiB", "trained", "stored", "images kept"] {
+        assert_eq!(cost(name), "-", "{name} is not known before the end");
+    }
+    assert_eq!((cost("steps"), cost("state")), ("1", "1 of 1 not finished"));
+    let runs = texts(&page, "#small-runs tbody td");
+    assert_eq!(runs[2..4], ["not finished: 0 of 2 tasks", "-"]);
     bench.write("a/metrics.jsonl", &format!("{steps}\nwhat\n{steps}\n"));
     bench.fails("report a", 2, &["a/metrics.jsonl", "line 2"]);
     fs::remove_file(bench.path("a/result.json")).unwrap();

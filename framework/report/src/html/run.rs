@@ -5,6 +5,7 @@ use std::{
 
 use clf_core::{
     Error,
+    cost::Cost,
     metrics::AccuracyMatrix,
     store::{Environment, RunResult, read_environment, read_matrix, read_run},
 };
@@ -87,6 +88,16 @@ impl ReportRun {
             return "finished".to_owned();
         }
         format!("not finished: {} of {} tasks", self.learned(), self.result.tasks.len())
+    }
+
+    /// Wall time of the whole run; not a number before its end.
+    pub fn seconds(&self) -> f64 {
+        if self.result.finished { self.result.seconds } else { f64::NAN }
+    }
+
+    /// What the whole run cost; not a number before its end, and where an earlier version did not record it.
+    pub fn cost(&self, of: impl Fn(&Cost) -> Option<f64>) -> f64 {
+        self.result.cost.as_ref().filter(|_| self.result.finished).and_then(of).unwrap_or(f64::NAN)
     }
 
     /// `metric`; not a number where it is not defined.

@@ -120,7 +120,7 @@ pub(crate) fn metrics_table(section: &Section) -> Markup {
     let columns: Vec<Column> = std::iter::once(Column::text("method")).chain(figures).chain(end).collect();
     let cells = |series: &Series| {
         let figures = metrics.iter().map(|metric| Cell::spread(series.spread(|run| run.metric(metric))));
-        let seconds = Cell::spread(series.spread_of_whole(|run| run.result.seconds));
+        let seconds = Cell::spread(series.spread(ReportRun::seconds));
         let count = series.runs.len();
         figures.chain([seconds, Cell::number(count as f64, &count.to_string()), state_cell(series)]).collect()
     };
@@ -207,8 +207,10 @@ fn forgetting(matrix: &AccuracyMatrix, task: usize) -> f64 {
 /// Bytes of the unit in which memory is given.
 const MEBIBYTE: f64 = 1_048_576.0;
 
-/// Time, memory and other costs of every series.
+/// Time, memory and other costs of every series; those of a run that is not finished are not known yet.
 pub(crate) fn cost_table(section: &Section) -> Markup {
+    let unfinished = section.runs().any(|run| !run.result.finished);
+    let state = unfinished.then(|| Column::text("state"));
     let columns = [
         Column::text("method"),
         Column::number("seconds", "wall time of a run"),
@@ -226,15 +228,13 @@ pub(crate) fn cost_table(section: &Section) -> Markup {
         Column::number("images kept", "images of earlier tasks that are kept"),
     ];
     let cells = |series: &Series| {
-        let of = |figure: fn(&Cost) -> Option<f64>| {
-            series.spread_of_whole(|run| run.result.cost.as_ref().and_then(figure).unwrap_or(f64::NAN))
-        };
+        let of = |figure: fn(&Cost) -> Option<f64>| series.spread(|run| run.cost(figure));
         let speed = |run: &ReportRun| {
-            let recorded = run.result.cost.as_ref().and_then(|cost| cost.images_per_second);
+            let recorded = Some(run.cost(|cost| cost.images_per_second)).filter(|speed| speed.is_finite());
             recorded.or_else(|| run.steps.median_speed()).unwrap_or(f64::NAN)
         };
-        vec![
-            Cell::spread(series.spread_of_whole(|run| run.result.seconds)),
+        let costs = vec![
+            Cell::spread(series.spread(ReportRun::seconds)),
             Cell::spread(of(|cost| cost.cpu_seconds)),
             Cell::spread(of(|cost| cost.gpu_seconds)),
             Cell::spread(of(|cost| cost.peak_memory_bytes.map(|bytes| bytes as f64 / MEBIBYTE))),
@@ -244,10 +244,17 @@ pub(crate) fn cost_table(section: &Section) -> Markup {
             Cell::count(of(|cost| Some(cost.trained_parameters as f64))),
             Cell::count(of(|cost| Some(cost.stored_parameters as f64))),
             Cell::count(of(|cost| Some(cost.stored_images as f64))),
-        ]
+        ];
+        costs.into_iter().chain(unfinished.then(|| state_cell(series))).collect()
     };
-    let (columns, rows) = known_columns(columns.into(), rows(section, cells));
-    table("Cost of a run: mean ± standard deviation over seeds", &columns, rows)
+    let (columns, rows): (Vec<Column>, _) = (columns.into_iter().chain(state).collect(), rows(section, cells));
+    // Where no run is finished, what is not known yet is shown to be so.
+    let is_known = section.runs().any(|run| run.result.finished);
+    let (columns, rows) = if is_known { known_columns(columns, rows) } else { (columns, rows) };
+    html! {
+        @if unfinished { p.note { "What a whole run costs is known once it is finished; until then there is a dash." } }
+        (table("Cost of a run: mean ± standard deviation over seeds", &columns, rows))
+    }
 }
 
 /// Leaves out columns of numbers without a number: records of earlier versions have fewer.
@@ -283,7 +290,7 @@ pub(crate) fn runs_table(section: &Section) -> Markup {
             Cell::text(&run.result.method),
             Cell::number(run.result.seed as f64, &run.result.seed.to_string()),
             Cell { text: html! { span.unfinished[!run.result.finished] { (state) } }, value: None },
-            Cell::number(run.result.seconds, &decimal(run.result.seconds)),
+            Cell::number(run.seconds(), &decimal(run.seconds())),
             Cell::text(&environment.device),
             Cell::text(environment.precision.name()),
             Cell::number(environment.threads as f64, &environment.threads.to_string()),
