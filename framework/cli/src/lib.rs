@@ -18,7 +18,9 @@ mod paths;
 mod plugins;
 mod progress;
 mod rerun;
+mod run_folders;
 mod scenarios;
+mod shell;
 mod sweep;
 
 use std::process::ExitCode;

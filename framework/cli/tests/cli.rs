@@ -23,6 +23,7 @@ mod cli {
     mod report;
     mod report_browser;
     mod resume;
+    mod run_folders;
     mod runs;
     mod sweep;
 }

@@ -9,7 +9,7 @@ use clf_report::{matrix_table, metrics_table, tasks_table};
 use serde::Serialize;
 
 use super::{print, print_json};
-use crate::arguments::MetricsArguments;
+use crate::{arguments::MetricsArguments, run_folders};
 
 const MTIL: &str = "mtil";
 
@@ -68,6 +68,7 @@ fn read(arguments: &MetricsArguments) -> Result<(String, String, AccuracyMatrix)
                 format!("is for a matrix in a .npy file, and {} is a run folder; leave it out", source.display());
             return Err(Error::config(flag, reason));
         }
+        run_folders::check_each("metrics", &[source])?;
         let (result, matrix) = store::read_run(source)?;
         return Ok((result.method, result.procedure, matrix));
     }
