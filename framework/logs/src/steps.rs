@@ -77,8 +77,7 @@ pub fn read_steps(folder: &Path) -> Result<Vec<StepLine>, Error> {
 
 /// What is wrong with line `number`, counted from 1, of a file of steps.
 pub fn damaged_line(path: &Path, number: usize, reason: impl std::fmt::Display) -> Error {
-    let reason = format!("line {number} is no record of a step: {reason}; repeat the run");
-    Error::config(path.display().to_string(), reason)
+    Error::damaged(path, format!("line {number} is no record of a step: {reason}"))
 }
 
 /// The records of a file of JSON lines, a record a line.

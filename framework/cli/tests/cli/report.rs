@@ -178,7 +178,7 @@ fn a_run_that_was_stopped_is_shown_as_far_as_it_went() {
     let runs = texts(&page, "#small-runs tbody td");
     assert_eq!(runs[2..4], ["not finished: 0 of 2 tasks", "-"]);
     bench.write("a/metrics.jsonl", &format!("{steps}\nwhat\n{steps}\n"));
-    bench.fails("report a", 2, &["a/metrics.jsonl", "line 2"]);
+    bench.fails("report a", 3, &["a/metrics.jsonl", "line 2"]);
     fs::remove_file(bench.path("a/result.json")).unwrap();
     bench.fails("report a", 2, &["a: ", "scored nothing yet"]);
 }
@@ -200,7 +200,7 @@ fn what_cannot_be_read_or_written_is_named() {
     // From the last that is read to the first.
     for file in ["config.toml", "environment.json", "matrix-task-agnostic.npy", "matrix.npy", "result.json"] {
         bench.write(&format!("a/{file}"), "= what?");
-        bench.fails("report a", 2, &[&format!("a/{file}")]);
+        bench.fails("report a", 3, &[&format!("a/{file}")]);
     }
 }
 

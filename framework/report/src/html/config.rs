@@ -26,7 +26,7 @@ pub(crate) fn read_settings(folder: &Path) -> Result<Vec<Setting>, Error> {
     let text = fs::read_to_string(&path).map_err(|error| Error::io("read", &path, error))?;
     let document: DocumentMut = text
         .parse()
-        .map_err(|error: toml_edit::TomlError| Error::config(path.display().to_string(), error.to_string()))?;
+        .map_err(|error: toml_edit::TomlError| Error::damaged(&path, error.to_string()))?;
     let mut settings = Vec::new();
     collect(document.as_table(), "", &mut settings);
     Ok(settings)

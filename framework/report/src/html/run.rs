@@ -129,7 +129,7 @@ fn read_other(folder: &Path, result: &RunResult, matrix: &AccuracyMatrix) -> Res
     let path = folder.join(format!("matrix-{}.npy", other.protocol.name()));
     let rows = read_matrix(&path)?;
     if rows.len() != matrix.rows().len() || rows.iter().any(|row| row.len() != result.tasks.len()) {
-        return Err(Error::config(path.display().to_string(), "the matrix does not belong to result.json"));
+        return Err(Error::damaged(path, "the matrix does not belong to result.json"));
     }
     Ok(Some(AccuracyMatrix::with_rows(result.tasks.clone(), result.test_images.clone(), rows)))
 }

@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn a_damaged_line_and_a_wrong_task_are_named() {
         let error = read(&format!("what\n{LINES}")).unwrap_err();
-        assert!(error.to_string().contains("line 1") && error.exit_code() == 2, "{error}");
+        assert!(error.to_string().contains("line 1") && error.exit_code() == 3, "{error}");
         let error = read(&LINES.replace("\"task\":0", "\"task\":2")).unwrap_err().to_string();
         assert!(error.contains("line 1 is no record of a step: the task is none of the run"), "{error}");
         let folder = tempfile::tempdir().unwrap();

@@ -30,8 +30,10 @@ impl Folder {
         let config = path.join("config.toml");
         let text = fs::read_to_string(&config).map_err(|error| Error::io("read", &config, error))?;
         let Some(title) = text.lines().next().and_then(|line| line.strip_prefix("# ")) else {
-            let reason = "it does not begin as the record of a run does; name a run folder";
-            return Err(Error::config(config.display().to_string(), reason));
+            let reason = "it does not begin as the record of a run does";
+            let is_run = path.join("environment.json").exists();
+            let other = || Error::config(config.display().to_string(), format!("{reason}; name a run folder"));
+            return Err(if is_run { Error::damaged(&config, reason) } else { other() });
         };
         let environment = read_environment(path)?;
         // The matrix is there from the first row on.

@@ -24,7 +24,7 @@ const SEPARATOR: &str = "  # ";
 /// All settings in `text`, the file `path`.
 pub fn settings(path: &Path, text: &str) -> Result<Vec<Setting>, Error> {
     let table: Table =
-        text.parse().map_err(|error: toml::de::Error| Error::config(path.display().to_string(), error.to_string()))?;
+        text.parse().map_err(|error: toml::de::Error| Error::damaged(path, error.to_string()))?;
     let mut leaves = Vec::new();
     collect("", &Value::Table(table), &mut leaves);
     let origins = origins(text);
