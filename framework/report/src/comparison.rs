@@ -128,12 +128,13 @@ impl Comparison {
         if methods.is_empty() {
             return Err(Error::config("compare", "there are no runs; name run folders, or --methods and --scenario"));
         }
-        Ok(Self::of(methods))
+        Ok(Self::of(methods, 0))
     }
 
-    /// A comparison of runs that were found to belong together.
-    pub(crate) fn of(methods: Vec<MethodRuns>) -> Self {
-        Self { methods, baseline: 0 }
+    /// A comparison of runs that were found to belong together, with the position of the method that others are held
+    /// against.
+    pub(crate) fn of(methods: Vec<MethodRuns>, baseline: usize) -> Self {
+        Self { methods, baseline }
     }
 
     /// The methods with their runs.

@@ -14,6 +14,10 @@ pub fn report(arguments: &ReportArguments) -> Result<(), Error> {
     run_folders::check_all("report", &arguments.runs)?;
     let out = place(arguments);
     let report = Report::read(&arguments.runs)?;
+    let report = match &arguments.baseline {
+        Some(baseline) => report.with_baseline(baseline)?,
+        None => report,
+    };
     report.write(&out)?;
     print(&out.display().to_string())?;
     arguments.figures.as_deref().map_or(Ok(()), |folder| figures(&report, folder))

@@ -2,6 +2,7 @@ use std::{fs, path::Path, process};
 
 use clf_clip::image;
 use scraper::{ElementRef, Html, Selector};
+use serde_json::{Value, json};
 
 use super::bench::Bench;
 
@@ -78,6 +79,68 @@ fn a_report_of_several_runs_is_one_page_with_everything_in_it() {
     assert!(settings.iter().any(|key| key == "hooks ≠"), "{settings:?}");
     assert!(texts(&page, "table.config td").contains(&"0.001 --set train.lr=1e-3".to_owned()));
     assert_eq!(select(&page, "#small-runs tbody tr").len(), 6);
+}
+
+#[test]
+fn methods_are_tested_as_compare_tests_them() {
+    let bench = Bench::new();
+    bench.ok("compare --scenario small.toml --methods finetune,zero-shot,icarl --seeds 3 --set train.lr=1e-3");
+    let folders = |methods: &[&str]| {
+        let of = |method: &&str| (0..3).map(|seed| format!("runs/small-{method}-{seed}")).collect::<Vec<_>>();
+        methods.iter().flat_map(of).collect::<Vec<_>>().join(" ")
+    };
+    let all = folders(&["finetune", "zero-shot", "icarl"]);
+    bench.ok(&format!("report {all} --baseline zero-shot"));
+    let page_of_all = page(&bench, "report.html");
+    let printed = bench.ok(&format!("compare {all} --baseline zero-shot --markdown"));
+    let table = printed.split("| against zero-shot |").nth(1).unwrap().split("\n\n").next().unwrap();
+    let expected: Vec<Vec<&str>> =
+        table.lines().skip(2).map(|line| line.trim_matches('|').split('|').map(str::trim).collect()).collect();
+    let rows = texts(&page_of_all, "#small-significance tbody :is(th, td)");
+    assert_eq!(rows.chunks(8).map(<[String]>::to_vec).collect::<Vec<_>>(), expected);
+    assert_eq!(expected.len(), 8, "two methods in four figures");
+    assert!(texts(&page_of_all, "#small-significance h4")[0].contains("against zero-shot"));
+
+    let two = "runs/small-finetune-0 runs/small-icarl-0 runs/small-icarl-1";
+    bench.ok(&format!("report {two}"));
+    let text = texts(&page(&bench, "report.html"), "#small-significance").concat();
+    assert!(text.contains("nothing can be said against finetune of icarl (1)"), "{text}");
+    bench.ok("report runs/small-icarl-0 --out one.html");
+    assert!(texts(&page(&bench, "one.html"), "#small-significance").concat().contains("There is one method"));
+    bench.fails(&format!("report {two} --baseline icalr"), 2, &["\"icalr\"", "did you mean \"icarl\"?"]);
+}
+
+#[test]
+fn published_figures_stand_below_those_of_the_whole_scenario() {
+    let bench = Bench::new();
+    let tasks = [
+        "aircraft", "caltech101", "cifar100", "dtd", "eurosat", "flowers102", "food101", "mnist", "oxford-pets",
+        "stanford-cars", "sun397",
+    ];
+    let named = tasks.map(|task| format!("{{ name = '{task}', dataset = 'folder:warm' }}")).join(", ");
+    let old = "tasks = [{ dataset = 'folder:warm' }, { dataset = 'folder:cold' }]";
+    bench.write("mtil-order-1.toml", &bench.read("small.toml").replace(old, &format!("tasks = [{named}]")));
+    bench.ok("run --method zero-shot --scenario ./mtil-order-1.toml --out a");
+    bench.ok("report a");
+    assert!(!bench.read("a/report.html").contains("Zheng"), "the images are not those of the paper");
+    let mut result: Value = serde_json::from_str(&bench.read("a/result.json")).unwrap();
+    result["test-images"] = json!([3333, 1736, 10000, 1880, 5400, 6149, 25250, 10000, 3669, 8041, 21751]);
+    bench.write("a/result.json", &result.to_string());
+    bench.ok("report a");
+    let page = page(&bench, "a/report.html");
+    let tables = select(&page, "#mtil-order-1-figures table");
+    let published = |table: &ElementRef<'_>| -> Vec<String> {
+        let rows = Selector::parse("tr:has(.published)").unwrap();
+        let text = |row: ElementRef<'_>| row.text().collect::<Vec<_>>().join(" ");
+        table.select(&rows).map(text).collect()
+    };
+    let figures = published(&tables[0]);
+    assert_eq!(figures.len(), 8);
+    assert_eq!(figures[0], "Zero-shot (Zheng 2023, T3) 69.4 65.3 65.3 -   published");
+    assert!(published(tables.last().unwrap())[0].starts_with("Zero-shot (Zheng 2023, T3) 24.3 88.4 "));
+    assert!(texts(&page, "#mtil-order-1-figures .note")[0].contains("arXiv 2303.06628"));
+    // The same rows as those of the comparison.
+    assert!(bench.ok("compare a --markdown").contains("| Zero-shot (Zheng 2023, T3) | 69.4 | 65.3 | 65.3 |"));
 }
 
 #[test]

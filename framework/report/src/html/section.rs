@@ -3,12 +3,19 @@ use std::{collections::BTreeSet, path::PathBuf};
 use clf_core::{Error, Protocol, metrics::AccuracyMatrix};
 
 use super::run::ReportRun;
-use crate::{charts::Style, comparison::Spread, tables::splits_line};
+use crate::{
+    charts::Style,
+    comparison::{Comparison, MethodRuns, Spread},
+    published::PublishedScenario,
+    tables::splits_line,
+};
 
 /// Runs that may stand in one table: of one scenario, on the same data, from the same model.
 pub(crate) struct Section {
     /// The runs, those that differ in the seed alone together.
     pub series: Vec<Series>,
+    /// Position of the series that others are held against.
+    pub baseline: usize,
 }
 
 /// Runs that differ in the seed alone.
@@ -35,7 +42,7 @@ pub(crate) fn read_sections(folders: &[PathBuf]) -> Result<Vec<Section>, Error> 
         let run = ReportRun::read(folder)?;
         match sections.iter_mut().find(|section| identity(section.first()) == identity(&run)) {
             Some(section) => section.add(run),
-            None => sections.push(Section { series: vec![Series::of(run)] }),
+            None => sections.push(Section { series: vec![Series::of(run)], baseline: 0 }),
         }
     }
     sections.iter_mut().for_each(Section::tell_apart);
@@ -74,6 +81,20 @@ impl Section {
             *next += usize::from(style != Style::Reference);
             Some((style, series))
         })
+    }
+
+    /// The same runs as `clf compare` has them.
+    pub fn comparison(&self) -> Comparison {
+        let method = |series: &Series| MethodRuns {
+            name: series.label.clone(),
+            runs: series.runs.iter().map(ReportRun::compared).collect(),
+        };
+        Comparison::of(self.series.iter().map(method).collect(), self.baseline)
+    }
+
+    /// What was published for the scenario.
+    pub fn published(&self) -> Option<&'static PublishedScenario> {
+        PublishedScenario::of(&self.first().result)
     }
 
     /// Task names.

@@ -11,10 +11,15 @@ use super::{
     section::{Section, Series, cell},
     text::{short_hash, spread, thousands},
 };
-use crate::{charts::Style, comparison::Spread, grid::decimal};
+use crate::{
+    charts::Style,
+    comparison::Spread,
+    grid::decimal,
+    published::{PublishedRow, PublishedScenario},
+};
 
 /// A column of a table.
-struct Column {
+pub(crate) struct Column {
     title: String,
     /// What it means, for whoever points at it.
     hint: &'static str,
@@ -23,27 +28,31 @@ struct Column {
 }
 
 impl Column {
-    fn text(title: &str) -> Self {
-        Self { title: title.to_owned(), hint: "", numeric: false }
+    pub fn new(title: &str, hint: &'static str, numeric: bool) -> Self {
+        Self { title: title.to_owned(), hint, numeric }
+    }
+
+    pub fn text(title: &str) -> Self {
+        Self::new(title, "", false)
     }
 
     fn number(title: &str, hint: &'static str) -> Self {
-        Self { title: title.to_owned(), hint, numeric: true }
+        Self::new(title, hint, true)
     }
 }
 
 /// A cell: a text, and what to sort it by if that is a number.
-struct Cell {
+pub(crate) struct Cell {
     text: Markup,
     value: Option<f64>,
 }
 
 impl Cell {
-    fn text(text: &str) -> Self {
+    pub fn text(text: &str) -> Self {
         Self { text: html! { (text) }, value: None }
     }
 
-    fn number(value: f64, text: &str) -> Self {
+    pub fn number(value: f64, text: &str) -> Self {
         Self { text: html! { (text) }, value: Some(value) }
     }
 
@@ -57,7 +66,7 @@ impl Cell {
     }
 }
 
-fn table(caption: &str, columns: &[Column], rows: Vec<Vec<Cell>>) -> Markup {
+pub(crate) fn table(caption: &str, columns: &[Column], rows: Vec<Vec<Cell>>) -> Markup {
     html! {
         h4 { (caption) }
         div.scroll tabindex="0" role="region" aria-label=(caption) {
@@ -95,6 +104,13 @@ fn rows(section: &Section, mut cells: impl FnMut(&Series) -> Vec<Cell>) -> Vec<V
     section.styled().map(row).collect()
 }
 
+/// Rows of what was published for the scenario, where the source has the cells.
+fn published_rows(section: &Section, cells: impl Fn(&PublishedRow) -> Option<Vec<Cell>>) -> Vec<Vec<Cell>> {
+    let label = |label: String| Cell { text: html! { span.published { (label) } }, value: None };
+    let row = |(name, row): (String, &PublishedRow)| Some(std::iter::once(label(name)).chain(cells(row)?).collect());
+    section.published().into_iter().flat_map(PublishedScenario::labelled).filter_map(row).collect()
+}
+
 /// What a figure says, in one sentence.
 fn meaning(metric: &str) -> &'static str {
     match metric {
@@ -108,7 +124,7 @@ fn meaning(metric: &str) -> &'static str {
     }
 }
 
-/// The figures of every series.
+/// The figures of every series, then the published ones.
 pub(crate) fn metrics_table(section: &Section) -> Markup {
     let metrics = names(&section.first().result.procedure);
     let figures = metrics.iter().map(|metric| Column::number(metric, meaning(metric)));
@@ -124,12 +140,14 @@ pub(crate) fn metrics_table(section: &Section) -> Markup {
         let count = series.runs.len();
         figures.chain([seconds, Cell::number(count as f64, &count.to_string()), state_cell(series)]).collect()
     };
+    let published = |row: &PublishedRow| {
+        let figures = metrics.iter().map(|metric| Cell::number(row.metric(metric), &decimal(row.metric(metric))));
+        let none = || Cell::number(f64::NAN, "");
+        Some(figures.chain([none(), none(), Cell::text("published")]).collect())
+    };
+    let rows = rows(section, cells).into_iter().chain(published_rows(section, published)).collect();
     let (protocol, _) = section.protocols();
-    table(
-        &format!("Figures, {}: mean ± standard deviation over seeds", known(protocol)),
-        &columns,
-        rows(section, cells),
-    )
+    table(&format!("Figures, {}: mean ± standard deviation over seeds", known(protocol)), &columns, rows)
 }
 
 fn state_cell(series: &Series) -> Cell {
@@ -166,15 +184,15 @@ pub(crate) fn known(protocol: clf_core::Protocol) -> &'static str {
 /// Accuracy on every task in the last row of every run.
 pub(crate) fn last_table(section: &Section) -> Markup {
     let last = |run: &ReportRun, task: usize| cell(&run.matrix, run.matrix.rows().len().saturating_sub(1), task);
-    task_table(section, "Accuracy on every task at the end, %", "", last)
+    let published = |row: &PublishedRow| row.last_of.clone();
+    task_table(section, "Accuracy on every task at the end, %", "", last, published)
 }
 
 /// Best minus last accuracy of every task.
 pub(crate) fn forgetting_table(section: &Section) -> Markup {
     let hint = "best accuracy since the task was learned minus the last one; lower is better";
-    task_table(section, "Forgetting of every task: best minus last accuracy, points", hint, |run, task| {
-        forgetting(&run.matrix, task)
-    })
+    let figure = |run: &ReportRun, task: usize| forgetting(&run.matrix, task);
+    task_table(section, "Forgetting of every task: best minus last accuracy, points", hint, figure, |_| Vec::new())
 }
 
 fn task_table(
@@ -182,6 +200,7 @@ fn task_table(
     caption: &str,
     hint: &'static str,
     figure: impl Fn(&ReportRun, usize) -> f64,
+    published: impl Fn(&PublishedRow) -> Vec<f64>,
 ) -> Markup {
     let tasks = section.tasks();
     let columns = std::iter::once(Column::text("method")).chain(tasks.iter().map(|task| Column::number(task, hint)));
@@ -193,7 +212,12 @@ fn task_table(
         });
         (0..tasks.len()).map(of_task).chain([Cell::spread(mean)]).collect()
     };
-    table(caption, &columns, rows(section, cells))
+    let published = |row: &PublishedRow| {
+        let values = Some(published(row)).filter(|values| !values.is_empty())?;
+        let mean = Spread::of(values.iter().copied()).mean;
+        Some(values.into_iter().chain([mean]).map(|value| Cell::number(value, &decimal(value))).collect())
+    };
+    table(caption, &columns, rows(section, cells).into_iter().chain(published_rows(section, published)).collect())
 }
 
 /// Best accuracy since `task` was learned minus the last one (Chaudhry et al. 2018); not a number before there is a later row.
