@@ -3,6 +3,8 @@ use std::{
     io::{self, Write},
 };
 
+use clf_core::store::csv_line;
+
 use crate::steps::StepLine;
 
 /// Writes the steps as one wide table: a row a step, a column for every loss term that any of them has.
@@ -12,8 +14,8 @@ use crate::steps::StepLine;
 /// When `out` cannot be written.
 pub fn write_csv(steps: &[StepLine], out: &mut impl Write) -> io::Result<()> {
     let terms: BTreeSet<&str> = steps.iter().flat_map(|step| step.terms.keys()).map(String::as_str).collect();
-    let named = terms.iter().copied().chain(["lr", "grad-norm", "images-per-second", "data-seconds"]);
-    writeln!(out, "global-step,task,step,loss,{}", named.collect::<Vec<_>>().join(","))?;
+    let named = ["global-step", "task", "step", "loss"].into_iter().chain(terms.iter().copied());
+    writeln!(out, "{}", csv_line(named.chain(["lr", "grad-norm", "images-per-second", "data-seconds"])))?;
     for (i, step) in steps.iter().enumerate() {
         write!(out, "{},{},{}", i + 1, step.task, step.step)?;
         let timing = [step.timing.images_per_second, step.timing.data_seconds];

@@ -76,7 +76,7 @@ pub fn read_steps(folder: &Path) -> Result<Vec<StepLine>, Error> {
 }
 
 /// What is wrong with line `number`, counted from 1, of a file of steps.
-pub fn damaged_line(path: &Path, number: usize, reason: impl std::fmt::Display) -> Error {
+pub fn damaged_line(path: &Path, number: usize, reason: &str) -> Error {
     Error::damaged(path, format!("line {number} is no record of a step: {reason}"))
 }
 
@@ -91,7 +91,7 @@ fn lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Error> {
             Err(_) if !line.ends_with(b"\n") => {
                 tracing::warn!("{}: the last line was cut off and is left out", path.display());
             }
-            Err(error) => return Err(damaged_line(path, found.len() + 1, error)),
+            Err(error) => return Err(damaged_line(path, found.len() + 1, &error.to_string())),
         }
         line.clear();
     }

@@ -114,8 +114,17 @@ fn methods_are_tested_as_compare_tests_them() {
 fn published_figures_stand_below_those_of_the_whole_scenario() {
     let bench = Bench::new();
     let tasks = [
-        "aircraft", "caltech101", "cifar100", "dtd", "eurosat", "flowers102", "food101", "mnist", "oxford-pets",
-        "stanford-cars", "sun397",
+        "aircraft",
+        "caltech101",
+        "cifar100",
+        "dtd",
+        "eurosat",
+        "flowers102",
+        "food101",
+        "mnist",
+        "oxford-pets",
+        "stanford-cars",
+        "sun397",
     ];
     let named = tasks.map(|task| format!("{{ name = '{task}', dataset = 'folder:warm' }}")).join(", ");
     let old = "tasks = [{ dataset = 'folder:warm' }, { dataset = 'folder:cold' }]";
@@ -183,11 +192,12 @@ fn runs_of_different_scenarios_and_settings_are_told_apart() {
     run("--scenario small.toml --out a");
     run("--scenario other.toml --out b");
     run("--scenario small.toml --out c --set train.lr=1e-3");
-    bench.ok("report a b c --out new/folder/page.html");
+    run("--scenario small.toml --out d");
+    bench.ok("report a b c d --out new/folder/page.html");
     let page = page(&bench, "new/folder/page.html");
     assert_eq!(texts(&page, "h2"), ["small · mini-clip", "other · mini-clip"]);
     let labels = texts(&page, "#small-cost tbody th");
-    assert_eq!(labels, ["finetune (train.lr = 0.0001)", "finetune (train.lr = 0.001)"]);
+    assert_eq!(labels, ["finetune", "finetune [train.lr=0.001]", "finetune [d]"]);
     assert_eq!(texts(&page, "#other-cost tbody th"), ["finetune"]);
 }
 

@@ -3,7 +3,6 @@
 //! The page is one file that needs nothing else: no network, no fonts, no libraries. It can be read without its script,
 //! which sorts tables, filters settings and switches between light and dark.
 
-mod config;
 mod config_table;
 mod curves;
 mod fairness_table;

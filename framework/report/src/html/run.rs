@@ -10,13 +10,12 @@ use clf_core::{
     store::{Environment, RunResult, read_environment, read_matrix, read_run},
 };
 
-use super::{
-    config::{Setting, read_settings},
-    steps::Steps,
-};
+use super::steps::Steps;
 use crate::{
     comparison::FinishedRun,
-    settings::{Difference, Settings},
+    groups::Member,
+    origins::{Setting, read_settings},
+    settings::Settings,
 };
 
 /// A run folder, finished or not.
@@ -52,7 +51,7 @@ impl ReportRun {
             folder: folder.to_owned(),
             other: read_other(folder, &result, &matrix)?,
             environment: read_environment(folder)?,
-            settings: read_settings(folder)?,
+            settings: read_settings(folder)?.1,
             steps: Steps::read(folder, result.tasks.len())?,
             all: Settings::read(folder, &result)?,
             result,
@@ -60,10 +59,9 @@ impl ReportRun {
         })
     }
 
-    /// The first setting in which it differs from `other`, the seed left out.
-    pub fn difference(&self, other: &Self) -> Option<Difference> {
-        let repeated = |run: &Self| run.all.clone().without_seed();
-        repeated(self).first_difference(&repeated(other))
+    /// The run as groups have it.
+    pub fn member(&self) -> Member<'_> {
+        Member { result: &self.result, settings: &self.all, folder: &self.folder }
     }
 
     /// The run as comparisons have it.

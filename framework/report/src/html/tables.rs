@@ -9,7 +9,7 @@ use maud::{Markup, html};
 use super::{
     run::ReportRun,
     section::{Section, Series, cell},
-    text::{short_hash, spread, thousands},
+    text::{short_hash, thousands},
 };
 use crate::{
     charts::Style,
@@ -62,7 +62,7 @@ impl Cell {
     }
 
     fn spread(value: Spread) -> Self {
-        Self::number(value.mean, &spread(value))
+        Self::number(value.mean, &value.to_text())
     }
 }
 
