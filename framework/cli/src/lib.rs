@@ -18,7 +18,9 @@ mod paths;
 mod plugins;
 mod progress;
 mod rerun;
+mod run_folders;
 mod scenarios;
+mod shell;
 mod sweep;
 
 use std::process::ExitCode;
@@ -33,8 +35,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Runs the program with the arguments of the process.
 ///
-/// Exit codes: 0 success, 1 a defect, 2 a wrong name, key, value or flag, 3 data missing or damaged, 4 weights missing or
-/// damaged, 5 training or the device went wrong, 6 a file could not be written or read, 130 interrupted.
+/// Exit codes: 0 success, 1 a defect, 2 a wrong name, key, value or flag, 3 data missing or damaged, or a file of a run
+/// folder damaged, 4 weights missing or damaged, 5 training or the device went wrong, 6 a file could not be written or read,
+/// 130 interrupted.
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
     logging::start(arguments.verbose);

@@ -112,7 +112,7 @@ impl Rerun {
             return Err(Error::config(folder.display().to_string(), reason));
         }
         let text = fs::read_to_string(&path).map_err(|error| Error::io("read", &path, error))?;
-        let damaged = |error| Error::config(path.display().to_string(), format!("not the command of a run: {error}"));
+        let damaged = |error| Error::damaged(&path, format!("not the command of a run: {error}"));
         serde_json::from_str(&text).map_err(damaged)
     }
 

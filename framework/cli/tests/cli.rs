@@ -8,6 +8,7 @@ mod cli {
     mod compare_output;
     #[cfg(all(feature = "cuda", target_os = "linux"))]
     mod cuda;
+    mod damaged;
     mod data;
     mod doctor;
     mod errors;
@@ -22,6 +23,7 @@ mod cli {
     mod report;
     mod report_browser;
     mod resume;
+    mod run_folders;
     mod runs;
     mod sweep;
 }

@@ -110,6 +110,14 @@ pub enum Error {
         /// What to do about it.
         hint: &'static str,
     },
+    /// A file of a run folder holds something else than a run writes.
+    #[error("{}: {reason}\n  hint: put a copy of it in its place, or repeat the run", path.display())]
+    Damaged {
+        /// The file, or the folder where several files do not belong together.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// No checkpoint of a run can be used.
     #[error(
         "checkpoint {} cannot be used: {reason}\n  hint: put a copy in its place, or start anew with --overwrite", path.display()
@@ -154,6 +162,11 @@ impl Error {
         Self::Config { place: place.into(), reason: reason.into() }
     }
 
+    /// A damaged file of a run folder.
+    pub fn damaged(path: impl Into<PathBuf>, reason: impl Into<String>) -> Self {
+        Self::Damaged { path: path.into(), reason: reason.into() }
+    }
+
     /// A failed file operation.
     pub fn io(action: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
         let hint = match source.kind() {
@@ -168,6 +181,7 @@ impl Error {
                 "a part of the path is a file; move it away or choose another folder"
             }
             io::ErrorKind::NotFound => "check the path",
+            io::ErrorKind::InvalidData => "the file is damaged; put a copy of it in its place",
             _ => "check the disk and the path",
         };
         Self::Io { action, path: path.into(), source, hint }
@@ -177,12 +191,12 @@ impl Error {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Unknown { .. } | Self::Duplicate { .. } | Self::Config { .. } | Self::Capability { .. } => 2,
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::InvalidData => 3,
             Self::Data(DatasetError::Write { .. })
             | Self::Io { .. }
-            | Self::Checkpoint { .. }
             | Self::NotFetched { is_local: true, .. }
             | Self::Weights(StateDictError::DiskFull { .. } | StateDictError::Write { .. }) => 6,
-            Self::Data(_) => 3,
+            Self::Data(_) | Self::Damaged { .. } | Self::Checkpoint { .. } => 3,
             Self::Weights(_) | Self::MissingModel { .. } | Self::NotFetched { .. } | Self::UnusableModel { .. } => 4,
             Self::NotFinite { .. } | Self::Device(_) | Self::RunsFailed { .. } => 5,
             Self::Defect(_) => 1,

@@ -44,6 +44,7 @@ use crate::{
     scenario::{Protocol, Scenario},
 };
 
+pub use arrays::csv_line;
 pub use checkpoints::KEPT as KEPT_CHECKPOINTS;
 pub use files::write_atomically;
 pub use read::{read_config, read_environment, read_matrix, read_run};

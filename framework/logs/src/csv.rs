@@ -3,6 +3,8 @@ use std::{
     io::{self, Write},
 };
 
+use clf_core::store::csv_line;
+
 use crate::steps::StepLine;
 
 /// Writes the steps as one wide table: a row a step, a column for every loss term that any of them has.
@@ -12,14 +14,15 @@ use crate::steps::StepLine;
 /// When `out` cannot be written.
 pub fn write_csv(steps: &[StepLine], out: &mut impl Write) -> io::Result<()> {
     let terms: BTreeSet<&str> = steps.iter().flat_map(|step| step.terms.keys()).map(String::as_str).collect();
-    let named = terms.iter().copied().chain(["lr", "grad-norm", "images-per-second", "data-seconds"]);
-    writeln!(out, "global-step,task,step,loss,{}", named.collect::<Vec<_>>().join(","))?;
+    let named = ["global-step", "task", "step", "loss"].into_iter().chain(terms.iter().copied());
+    writeln!(out, "{}", csv_line(named.chain(["lr", "grad-norm", "images-per-second", "data-seconds"])))?;
     for (i, step) in steps.iter().enumerate() {
-        write!(out, "{},{},{},{}", i + 1, step.task, step.step, step.loss)?;
+        write!(out, "{},{},{}", i + 1, step.task, step.step)?;
         let timing = [step.timing.images_per_second, step.timing.data_seconds];
-        let values = terms.iter().map(|term| step.terms.get(*term).copied());
-        for value in values.chain([Some(step.lr), Some(step.grad_norm)]).chain(timing) {
-            write!(out, ",{}", value.map_or_else(String::new, |value| value.to_string()))?;
+        let terms = terms.iter().map(|term| step.terms.get(*term).copied());
+        let values = [Some(step.loss)].into_iter().chain(terms).chain([Some(step.lr), Some(step.grad_norm)]);
+        for value in values.chain(timing) {
+            write!(out, ",{}", value.filter(|value| value.is_finite()).map_or_else(String::new, |it| it.to_string()))?;
         }
         writeln!(out)?;
     }

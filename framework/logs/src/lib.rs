@@ -10,5 +10,5 @@ mod tensorboard;
 
 pub use csv::write_csv;
 pub use export::export_tensorboard;
-pub use steps::{StepLine, Timing, read_steps};
+pub use steps::{StepLine, Timing, damaged_line, read_steps};
 pub use tensorboard::{Position, TensorBoard};

@@ -1,13 +1,14 @@
 use std::{
     collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
+    fs::File,
+    io::{BufRead, BufReader},
+    path::Path,
 };
 
 use clf_core::Error;
-use serde::{Deserialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 
-/// A training step as the run folder has it.
+/// A training step as the run folder has it; a value that was not finite is not a number.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct StepLine {
@@ -16,12 +17,16 @@ pub struct StepLine {
     /// 0-based iteration within the task.
     pub step: usize,
     /// Weighted sum of all terms.
+    #[serde(deserialize_with = "number")]
     pub loss: f64,
     /// Every term before weighting.
+    #[serde(deserialize_with = "numbers")]
     pub terms: BTreeMap<String, f64>,
     /// Learning rate.
+    #[serde(deserialize_with = "number")]
     pub lr: f64,
     /// Euclidean norm of the whole gradient.
+    #[serde(deserialize_with = "number")]
     pub grad_norm: f64,
     /// What depends on the clock.
     #[serde(flatten)]
@@ -49,8 +54,8 @@ struct TimingLine {
     timing: Timing,
 }
 
-/// Reads the steps of the run in `folder`, with their times where they are known. A last line that is only half
-/// written is left out, so a run that goes on can be read.
+/// Reads the steps of the run in `folder`, with their times where they are known: the step at `i` is line `i + 1` of
+/// `metrics.jsonl`. A last line that was cut off, as where a run was killed, is left out with a warning.
 ///
 /// # Errors
 ///
@@ -70,24 +75,43 @@ pub fn read_steps(folder: &Path) -> Result<Vec<StepLine>, Error> {
     Ok(steps)
 }
 
-fn lines<T: DeserializeOwned>(path: &PathBuf) -> Result<Vec<T>, Error> {
-    let text = fs::read_to_string(path).map_err(|error| Error::io("read", path, error))?;
-    let mut found = Vec::new();
-    for (i, line) in text.split_inclusive('\n').enumerate() {
-        match serde_json::from_str(line) {
-            Ok(value) => found.push(value),
-            Err(_) if !line.ends_with('\n') => {}
-            Err(error) => {
-                let reason = format!("line {} is not a step of a run: {error}; repeat the run", i + 1);
-                return Err(Error::config(path.display().to_string(), reason));
+/// What is wrong with line `number`, counted from 1, of a file of steps.
+pub fn damaged_line(path: &Path, number: usize, reason: &str) -> Error {
+    Error::damaged(path, format!("line {number} is no record of a step: {reason}"))
+}
+
+/// The records of a file of JSON lines, a record a line.
+fn lines<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>, Error> {
+    let cannot = |error| Error::io("read", path, error);
+    let mut file = BufReader::new(File::open(path).map_err(cannot)?);
+    let (mut found, mut line) = (Vec::new(), Vec::new());
+    while file.read_until(b'\n', &mut line).map_err(cannot)? > 0 {
+        match serde_json::from_slice(&line) {
+            Ok(record) => found.push(record),
+            Err(_) if !line.ends_with(b"\n") => {
+                tracing::warn!("{}: the last line was cut off and is left out", path.display());
             }
+            Err(error) => return Err(damaged_line(path, found.len() + 1, &error.to_string())),
         }
+        line.clear();
     }
     Ok(found)
 }
 
+/// A number, or null where it was not finite.
+fn number<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
+}
+
+fn numbers<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, f64>, D::Error> {
+    let numbers: BTreeMap<String, Option<f64>> = Deserialize::deserialize(from)?;
+    Ok(numbers.into_iter().map(|(name, value)| (name, value.unwrap_or(f64::NAN))).collect())
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const STEP: &str = r#"{"task":0,"step":3,"loss":1.5,"terms":{"ce":1.0},"lr":0.1,"grad-norm":2.0"#;
@@ -115,6 +139,16 @@ mod tests {
     fn a_half_written_last_line_is_left_out_and_a_damaged_one_is_named() {
         assert_eq!(read(&format!("{STEP}}}\n{{\"task\":0,"), None).unwrap().len(), 1);
         let error = read(&format!("{STEP}}}\nrubbish\n{STEP}}}\n"), None).unwrap_err().to_string();
-        assert!(error.contains("metrics.jsonl: line 2 is not a step of a run"), "{error}");
+        assert!(error.contains("metrics.jsonl: line 2 is no record of a step"), "{error}");
+        let steps = read(&format!("{STEP}}}\n"), Some("{\"task\":0,\"step\":3,\"images-per-")).unwrap();
+        assert_eq!(steps[0].timing, Timing::default());
+    }
+
+    #[test]
+    fn a_value_that_was_not_finite_is_not_a_number() {
+        let line = STEP.replace("1.5", "null").replace("{\"ce\":1.0}", "{\"ce\":null,\"l2\":0.5}");
+        let steps = read(&format!("{line}}}\n"), None).unwrap();
+        assert!(steps[0].loss.is_nan() && steps[0].terms["ce"].is_nan() && steps[0].terms["l2"] == 0.5, "{steps:?}");
+        read(&format!("{}}}\n", STEP.replace("\"lr\":0.1,", "")), None).unwrap_err();
     }
 }

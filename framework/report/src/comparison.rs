@@ -13,7 +13,8 @@ use serde::Serialize;
 
 use crate::{
     grid::decimal,
-    settings::{Difference, Settings},
+    groups::{Member, common, new_name},
+    settings::Settings,
     tables::splits_line,
     tidy::named_costs,
 };
@@ -45,10 +46,6 @@ pub struct FinishedRun {
     pub environment: Environment,
     pub(crate) settings: Settings,
 }
-
-/// Digits of a hash, and characters of any other value, in the name of a group.
-const DIGITS: usize = 8;
-const VALUE: usize = 24;
 
 /// Mean and sample standard deviation over seeds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -87,22 +84,9 @@ impl FinishedRun {
         self.matrix.rows().last().map_or(&[], Vec::as_slice)
     }
 
-    /// Whether `other` is the same but for the seed.
-    fn is_repeated_by(&self, other: &Self) -> bool {
-        self.result.method == other.result.method
-            && self.settings.clone().without_seed().first_difference(&other.settings.clone().without_seed()).is_none()
-    }
-
-    /// What must be equal in all runs of a table, by name; what else should be is in [`Comparison::fairness`].
-    fn common(&self) -> [(&'static str, String); 5] {
-        let result = &self.result;
-        [
-            ("scenario", result.scenario.clone()),
-            ("procedure", result.procedure.clone()),
-            ("number of tasks", result.tasks.len().to_string()),
-            ("tasks", result.tasks.join(", ")),
-            ("test images", format!("{:?}", result.test_images)),
-        ]
+    /// The run as groups have it.
+    fn member(&self) -> Member<'_> {
+        Member { result: &self.result, settings: &self.settings, folder: &self.folder }
     }
 }
 
@@ -120,20 +104,24 @@ impl Comparison {
             if let Some(first) = methods.first() {
                 check_common(&first.runs[0], &run)?;
             }
-            match methods.iter_mut().find(|method| method.runs[0].is_repeated_by(&run)) {
-                Some(method) => method.add(run)?,
-                None => methods.push(MethodRuns { name: new_name(&methods, &run), runs: vec![run] }),
+            if let Some(method) = methods.iter_mut().find(|it| it.runs[0].member().is_repeated_by(run.member())) {
+                method.add(run)?;
+                continue;
             }
+            let earlier = methods.iter().map(|method| (&*method.name, method.runs[0].member()));
+            let name = new_name(earlier, run.member());
+            methods.push(MethodRuns { name, runs: vec![run] });
         }
         if methods.is_empty() {
             return Err(Error::config("compare", "there are no runs; name run folders, or --methods and --scenario"));
         }
-        Ok(Self::of(methods))
+        Ok(Self::of(methods, 0))
     }
 
-    /// A comparison of runs that were found to belong together.
-    pub(crate) fn of(methods: Vec<MethodRuns>) -> Self {
-        Self { methods, baseline: 0 }
+    /// A comparison of runs that were found to belong together, with the position of the method that others are held
+    /// against.
+    pub(crate) fn of(methods: Vec<MethodRuns>, baseline: usize) -> Self {
+        Self { methods, baseline }
     }
 
     /// The methods with their runs.
@@ -240,28 +228,8 @@ impl Spread {
     }
 }
 
-/// The name of a group that begins with `run`.
-fn new_name(methods: &[MethodRuns], run: &FinishedRun) -> String {
-    let method = &run.result.method;
-    let Some(first) = methods.iter().find(|earlier| earlier.runs[0].result.method == *method) else {
-        return method.clone();
-    };
-    let differences = first.runs[0].settings.clone().without_seed().differences(&run.settings.clone().without_seed());
-    let mut texts = differences.into_iter().map(|Difference { key, right, .. }| {
-        let digits = if key.ends_with("sha256") { DIGITS } else { VALUE };
-        let value: String = right.trim_matches('"').chars().take(digits).collect();
-        format!("{key}={value}")
-    });
-    let what = texts.next().unwrap_or_default();
-    let name = format!("{method} [{what}{}]", if texts.next().is_some() { ", ..." } else { "" });
-    // Two groups may begin with the same difference.
-    let same =
-        methods.iter().filter(|earlier| earlier.name == name || earlier.name.starts_with(&format!("{name} #"))).count();
-    if same > 0 { format!("{name} #{}", same + 1) } else { name }
-}
-
 fn check_common(first: &FinishedRun, run: &FinishedRun) -> Result<(), Error> {
-    let pairs = first.common().into_iter().zip(run.common());
+    let pairs = common(&first.result).into_iter().zip(common(&run.result));
     match pairs.into_iter().find(|((_, left), (_, right))| left != right) {
         None => Ok(()),
         Some(((what, left), (_, right))) => {

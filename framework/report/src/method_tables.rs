@@ -5,7 +5,7 @@ use clf_core::metrics::{AccuracyMatrix, names};
 use crate::{
     comparison::{Comparison, MethodRuns, Spread},
     grid::{Format, Grid, decimal, rounded},
-    published::PublishedRow,
+    published::{PublishedRow, PublishedScenario},
 };
 
 /// More tasks than this become rows, and the methods columns.
@@ -173,7 +173,7 @@ impl Comparison {
         ours: impl Fn(&MethodRuns) -> Vec<Cell>,
         published: impl Fn(&PublishedRow) -> Option<Vec<Cell>>,
     ) -> Figures {
-        let rows = self.published().into_iter().flat_map(|of| of.row.iter().map(move |row| (of.label(row), row)));
+        let rows = self.published().into_iter().flat_map(PublishedScenario::labelled);
         Figures {
             columns,
             ours: self.methods().iter().map(|method| (method.name.clone(), ours(method))).collect(),

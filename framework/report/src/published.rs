@@ -75,9 +75,9 @@ impl PublishedScenario {
         format!("published: {}; {}", self.source, self.model)
     }
 
-    /// The name of `row` in tables.
-    pub(crate) fn label(&self, row: &PublishedRow) -> String {
-        format!("{} ({})", row.label, self.short)
+    /// The rows with their names in tables.
+    pub(crate) fn labelled(&self) -> impl Iterator<Item = (String, &PublishedRow)> {
+        self.row.iter().map(|row| (format!("{} ({})", row.label, self.short), row))
     }
 }
 

@@ -18,6 +18,10 @@ const CONFIDENCE: f64 = 0.95;
 /// Below it, a probability is not written out.
 const SMALLEST_SHOWN: f64 = 0.001;
 
+/// Columns of the tests, behind that of the method.
+pub(crate) const COLUMNS: [&str; 7] =
+    ["difference in", "mean", "95 % interval", "p", "p (Holm)", "p (sign flips)", "seeds"];
+
 /// Every method against one of them, in every figure.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -146,11 +150,15 @@ fn holm(probabilities: &[Option<f64>]) -> Vec<Option<f64>> {
 impl Significance {
     /// The tests as a table, a row a method and figure; nothing where no method has enough seeds.
     pub fn table(&self, format: Format) -> Option<String> {
-        let header = ["", "difference in", "mean", "95 % interval", "p", "p (Holm)", "p (sign flips)", "seeds"];
-        let mut header = header.map(String::from).to_vec();
-        header[0] = format!("against {}", self.baseline);
-        let rows: Vec<Vec<String>> = self.tests.iter().filter(|test| test.interval.is_some()).map(cells).collect();
+        let first = format!("against {}", self.baseline);
+        let header = std::iter::once(first).chain(COLUMNS.map(String::from)).collect();
+        let rows: Vec<Vec<String>> = self.told().map(cells).collect();
         (!rows.is_empty()).then(|| Grid { header, rows }.render(format))
+    }
+
+    /// The tests of methods with enough seeds.
+    pub(crate) fn told(&self) -> impl Iterator<Item = &PairedTest> {
+        self.tests.iter().filter(|test| test.interval.is_some())
     }
 
     /// Which methods nothing can be said of, and what would help; nothing where all have enough seeds.
@@ -171,7 +179,8 @@ impl Significance {
     }
 }
 
-fn cells(test: &PairedTest) -> Vec<String> {
+/// A test as text: the method and [`COLUMNS`].
+pub(crate) fn cells(test: &PairedTest) -> Vec<String> {
     let signed = |value: Option<f64>| signed_decimal(value.unwrap_or(f64::NAN));
     let interval = test.interval.map(|[low, high]| format!("{} to {}", signed_decimal(low), signed_decimal(high)));
     vec![

@@ -1,6 +1,6 @@
 //! A comparison as CSV: one observation a line, as data frames like it.
 
-use clf_core::{Protocol, cost::Cost, metrics::names};
+use clf_core::{Protocol, cost::Cost, metrics::names, store::csv_line};
 
 use crate::{
     comparison::{Comparison, FinishedRun},
@@ -41,44 +41,23 @@ impl Comparison {
     /// All figures of all runs as CSV (RFC 4180) with a header: scenario, method, seed, protocol, measure, task, value,
     /// source. Means and deviations are left to whoever reads it; published figures have no seed.
     pub fn csv(&self) -> String {
-        let mut table = Csv::default();
-        table.line(&HEADER.map(String::from));
+        let mut text = String::new();
+        let mut line = |fields: [String; 8]| text += &(csv_line(fields) + "\r\n");
+        line(HEADER.map(String::from));
         for method in self.methods() {
             for run in &method.runs {
                 let source = run.folder.display().to_string();
-                for line in of_run(&method.name, run, &source) {
-                    table.line(&line.fields());
+                for of in of_run(&method.name, run, &source) {
+                    line(of.fields());
                 }
             }
         }
         if let Some(published) = self.published() {
             let protocol = Protocol::of(&self.first().result.procedure).0.name();
             let lines = published.row.iter().flat_map(|row| of_paper(published, row, protocol));
-            lines.for_each(|line| table.line(&line.fields()));
+            lines.for_each(|of| line(of.fields()));
         }
-        table.text
-    }
-}
-
-/// Lines of CSV, quoted where needed.
-#[derive(Default)]
-struct Csv {
-    text: String,
-}
-
-impl Csv {
-    fn line(&mut self, fields: &[String]) {
-        let mut writer = csv_core::WriterBuilder::new().terminator(csv_core::Terminator::CRLF).build();
-        for (i, field) in fields.iter().enumerate() {
-            // Every character may be doubled, and there are two quotes, a comma and the end of the line.
-            let mut buffer = vec![0; 2 * field.len() + 8];
-            let mut end = if i == 0 { 0 } else { writer.delimiter(&mut buffer).1 };
-            end += writer.field(field.as_bytes(), &mut buffer[end..]).2;
-            if i + 1 == fields.len() {
-                end += writer.terminator(&mut buffer[end..]).1;
-            }
-            self.text += &String::from_utf8_lossy(&buffer[..end]);
-        }
+        text
     }
 }
 
@@ -162,15 +141,6 @@ fn of_paper<'a>(published: &'a PublishedScenario, row: &'a PublishedRow, protoco
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn fields_are_quoted_where_they_must_be() {
-        let mut csv = Csv::default();
-        csv.line(&["a", "with, comma", "a \"quote\"", "", "two\nlines", "\"\"", "é ±"].map(String::from));
-        csv.line(&["", "x"].map(String::from));
-        let expected = "a,\"with, comma\",\"a \"\"quote\"\"\",,\"two\nlines\",\"\"\"\"\"\",é ±\r\n,x\r\n";
-        assert_eq!(csv.text, expected);
-    }
 
     #[test]
     fn a_line_has_a_field_a_column() {

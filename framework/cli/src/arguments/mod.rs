@@ -47,7 +47,8 @@ pub struct Arguments {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 success, 1 a defect in clf, 2 a wrong name, key, value or flag, 3 data missing \
-or damaged, 4 weights missing or damaged, 5 training or the device went wrong, 6 a file could not be written or read, 130 interrupted.";
+or damaged, or a file of a run folder damaged, 4 weights missing or damaged, 5 training or the device went wrong, 6 a file could not be \
+written or read, 130 interrupted.";
 
 #[derive(Subcommand)]
 pub enum Command {

@@ -12,6 +12,9 @@ pub struct ReportArguments {
     /// Where the page goes; the default is report.html in the run folder, or in this folder for several runs.
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+    /// The method that all others are tested against; the default is the first one.
+    #[arg(long, value_name = "METHOD")]
+    pub baseline: Option<String>,
     /// Writes every chart into this folder as well, as SVG and as PNG.
     #[arg(long, value_name = "DIR")]
     pub figures: Option<PathBuf>,

@@ -9,7 +9,7 @@ use crate::{
     arguments::{CheckpointArguments, CompareArguments, ComparisonArguments, OutputFormat, SetupArguments},
     earlier::Earlier,
     launch::{Inputs, Place, Plan, read_scenario, user_layers},
-    progress,
+    progress, run_folders,
     scenarios::Scenarios,
 };
 
@@ -18,7 +18,7 @@ pub fn compare(arguments: &CompareArguments) -> Result<(), Error> {
     check_baseline(arguments)?;
     let comparison = match &arguments.scenario {
         Some(scenario) => Batch::prepare(arguments, scenario)?.run()?,
-        None => Comparison::read(&arguments.runs)?,
+        None => run_folders::check_all("compare", &arguments.runs).and_then(|()| Comparison::read(&arguments.runs))?,
     };
     let comparison = match &arguments.shown.baseline {
         Some(baseline) => comparison.with_baseline(baseline)?,

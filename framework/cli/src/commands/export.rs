@@ -10,12 +10,13 @@ use clf_logs::{StepLine, export_tensorboard, read_steps, write_csv};
 use super::print;
 use crate::{
     arguments::{ExportArguments, ExportFormat},
-    paths,
+    paths, run_folders,
 };
 
 /// `clf export`.
 pub fn export(arguments: &ExportArguments) -> Result<(), Error> {
     let run = &arguments.run;
+    run_folders::check_each("export", &[run])?;
     match arguments.format {
         ExportFormat::Csv => csv(&read_steps(run)?, arguments.out.as_deref()),
         ExportFormat::Tensorboard => {

@@ -9,7 +9,7 @@ use clf_report::{matrix_table, metrics_table, tasks_table};
 use serde::Serialize;
 
 use super::{print, print_json};
-use crate::arguments::MetricsArguments;
+use crate::{arguments::MetricsArguments, run_folders};
 
 const MTIL: &str = "mtil";
 
@@ -68,6 +68,7 @@ fn read(arguments: &MetricsArguments) -> Result<(String, String, AccuracyMatrix)
                 format!("is for a matrix in a .npy file, and {} is a run folder; leave it out", source.display());
             return Err(Error::config(flag, reason));
         }
+        run_folders::check_each("metrics", &[source])?;
         let (result, matrix) = store::read_run(source)?;
         return Ok((result.method, result.procedure, matrix));
     }
@@ -80,7 +81,7 @@ fn read(arguments: &MetricsArguments) -> Result<(String, String, AccuracyMatrix)
 
 /// The matrix of a file, with the columns, names and order that the user chose.
 fn from_file(source: &Path, arguments: &MetricsArguments) -> Result<AccuracyMatrix, Error> {
-    let mut rows = store::read_matrix(source)?;
+    let mut rows = store::read_matrix(source).map_err(of_user)?;
     if let Some(columns) = &arguments.columns {
         check_positions("--columns", columns, rows.first().map_or(0, Vec::len))?;
         rows = rows.iter().map(|row| columns.iter().map(|column| row[*column]).collect()).collect();
@@ -99,6 +100,14 @@ fn from_file(source: &Path, arguments: &MetricsArguments) -> Result<AccuracyMatr
     }
     let order = order(arguments, tasks)?;
     Ok(AccuracyMatrix::with_rows(names(arguments, &order)?, vec![1; tasks], rows).reordered(&order))
+}
+
+/// A file that the user named was never that of a run.
+fn of_user(error: Error) -> Error {
+    match error {
+        Error::Damaged { path, reason } => Error::config(path.display().to_string(), reason),
+        error => error,
+    }
 }
 
 /// The order in which the tasks were learned; that of the file by default.

@@ -4,15 +4,20 @@ use clf_core::Error;
 use clf_report::Report;
 
 use super::print;
-use crate::{arguments::ReportArguments, progress};
+use crate::{arguments::ReportArguments, progress, run_folders};
 
 /// Name of the page unless the user gives another.
 const PAGE: &str = "report.html";
 
 /// `clf report`.
 pub fn report(arguments: &ReportArguments) -> Result<(), Error> {
+    run_folders::check_all("report", &arguments.runs)?;
     let out = place(arguments);
     let report = Report::read(&arguments.runs)?;
+    let report = match &arguments.baseline {
+        Some(baseline) => report.with_baseline(baseline)?,
+        None => report,
+    };
     report.write(&out)?;
     print(&out.display().to_string())?;
     arguments.figures.as_deref().map_or(Ok(()), |folder| figures(&report, folder))

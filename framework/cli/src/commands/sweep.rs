@@ -10,11 +10,11 @@ use crate::{
     arguments::SweepArguments,
     device,
     earlier::Earlier,
-    progress,
+    progress, shell,
     sweep::{
         Place,
         check::{check, scenario},
-        child::{program, shell},
+        child::program,
         file::SweepFile,
         ledger::{Entry, Event, Ledger},
         point::{Point, points},
@@ -248,7 +248,7 @@ impl<'a> Sweep<'a> {
     }
 
     fn command(&self, point: &Point) -> String {
-        shell(&self.list(point))
+        shell::line(&self.list(point))
     }
 
     /// Shows where all points stand, and brings the ledger up to date.

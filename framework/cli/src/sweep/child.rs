@@ -1,7 +1,6 @@
 //! A run of a point as a process of its own: a crash, a lack of memory or a failing device ends that run alone.
 
 use std::{
-    borrow::Cow,
     env,
     fs::{self, File},
     io::{Read, Seek, SeekFrom, Write},
@@ -13,6 +12,7 @@ use std::{
 use clf_core::Error;
 
 use super::signals;
+use crate::shell;
 
 /// The flag that replaces the run in a folder.
 pub const OVERWRITE: &str = "--overwrite";
@@ -65,7 +65,7 @@ impl Running {
             fs::create_dir_all(folder).map_err(|error| Error::io("create the folder", folder, error))?;
         }
         let mut log = File::options().append(true).create(true).open(&order.log).map_err(write)?;
-        writeln!(log, "$ clf {}", shell(&order.arguments)).map_err(write)?;
+        writeln!(log, "$ clf {}", shell::line(&order.arguments)).map_err(write)?;
         let from = log.metadata().map_err(write)?.len();
         let program = program()?;
         let mut command = Command::new(&program);
@@ -132,19 +132,6 @@ pub fn program() -> Result<PathBuf, Error> {
     Err(Error::config(path.display().to_string(), reason))
 }
 
-/// Arguments as one line for a shell.
-pub fn shell(arguments: &[String]) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_-+./:,=@%".contains(c);
-    let quoted = |argument: &String| {
-        // Fewer quotes than the crate sets, so that settings can be read.
-        if !argument.is_empty() && argument.chars().all(is_plain) {
-            return argument.clone();
-        }
-        shlex::try_quote(argument).map_or_else(|_| argument.clone(), Cow::into_owned)
-    };
-    arguments.iter().map(quoted).collect::<Vec<_>>().join(" ")
-}
-
 fn said_since(log: &Path, from: u64) -> String {
     let read = || {
         let mut file = File::open(log)?;
@@ -173,10 +160,5 @@ mod tests {
         assert_eq!(last_error(said).as_deref(), Some("the disk is full"));
         assert_eq!(last_error("memory allocation failed\n\n").as_deref(), Some("memory allocation failed"));
         assert_eq!(last_error(""), None);
-    }
-
-    #[test]
-    fn arguments_are_quoted_where_a_shell_needs_it() {
-        assert_eq!(shell(&["--set".into(), "lr=1e-4".into(), "a=[\"x y\"]".into()]), "--set lr=1e-4 'a=[\"x y\"]'");
     }
 }

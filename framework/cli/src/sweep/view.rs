@@ -5,7 +5,11 @@ use std::{
     path::Path,
 };
 
-use clf_core::{Error, metrics::names, store::write_atomically};
+use clf_core::{
+    Error,
+    metrics::names,
+    store::{csv_line, write_atomically},
+};
 use clf_report::{Format, Spread, plain_table};
 use serde::Serialize;
 
@@ -190,7 +194,7 @@ impl<'a> View<'a> {
         let paths: BTreeSet<&String> = self.points.iter().flat_map(|point| point.settings.keys()).collect();
         let header = ["point", "method", "seed"].into_iter().chain(paths.iter().map(|path| path.as_str()));
         let header = header.chain(["state", "exit-code", "seconds"]).chain(self.metrics.iter().copied());
-        let header = csv_line(header.chain(["detail"]).map(str::to_owned));
+        let header = csv_line(header.chain(["detail"])) + "\n";
         let line = |point: &PointRecord<'_>| {
             let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
             let own = [point.name.to_owned(), point.method.to_owned(), point.seed.to_string()];
@@ -199,18 +203,10 @@ impl<'a> View<'a> {
             let state = [point.state.name().to_owned(), code, number(point.seconds)];
             let figure = |name: &&str| number(point.metrics.and_then(|metrics| metrics.get(*name).copied()));
             let figures = self.metrics.iter().map(figure);
-            csv_line(own.into_iter().chain(values).chain(state).chain(figures).chain([point.detail.to_owned()]))
+            csv_line(own.into_iter().chain(values).chain(state).chain(figures).chain([point.detail.to_owned()])) + "\n"
         };
         std::iter::once(header).chain(self.points.iter().map(line)).collect()
     }
-}
-
-/// A line of CSV (RFC 4180).
-fn csv_line(cells: impl Iterator<Item = String>) -> String {
-    let quote = |cell: String| {
-        if cell.contains([',', '"', '\n', '\r']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell }
-    };
-    cells.map(quote).collect::<Vec<_>>().join(",") + "\n"
 }
 
 fn record<'a>(standing: &'a Standing<'a>, varied: &[String]) -> PointRecord<'a> {

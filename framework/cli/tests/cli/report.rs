@@ -2,6 +2,7 @@ use std::{fs, path::Path, process};
 
 use clf_clip::image;
 use scraper::{ElementRef, Html, Selector};
+use serde_json::{Value, json};
 
 use super::bench::Bench;
 
@@ -81,6 +82,77 @@ fn a_report_of_several_runs_is_one_page_with_everything_in_it() {
 }
 
 #[test]
+fn methods_are_tested_as_compare_tests_them() {
+    let bench = Bench::new();
+    bench.ok("compare --scenario small.toml --methods finetune,zero-shot,icarl --seeds 3 --set train.lr=1e-3");
+    let folders = |methods: &[&str]| {
+        let of = |method: &&str| (0..3).map(|seed| format!("runs/small-{method}-{seed}")).collect::<Vec<_>>();
+        methods.iter().flat_map(of).collect::<Vec<_>>().join(" ")
+    };
+    let all = folders(&["finetune", "zero-shot", "icarl"]);
+    bench.ok(&format!("report {all} --baseline zero-shot"));
+    let page_of_all = page(&bench, "report.html");
+    let printed = bench.ok(&format!("compare {all} --baseline zero-shot --markdown"));
+    let table = printed.split("| against zero-shot |").nth(1).unwrap().split("\n\n").next().unwrap();
+    let expected: Vec<Vec<&str>> =
+        table.lines().skip(2).map(|line| line.trim_matches('|').split('|').map(str::trim).collect()).collect();
+    let rows = texts(&page_of_all, "#small-significance tbody :is(th, td)");
+    assert_eq!(rows.chunks(8).map(<[String]>::to_vec).collect::<Vec<_>>(), expected);
+    assert_eq!(expected.len(), 8, "two methods in four figures");
+    assert!(texts(&page_of_all, "#small-significance h4")[0].contains("against zero-shot"));
+
+    let two = "runs/small-finetune-0 runs/small-icarl-0 runs/small-icarl-1";
+    bench.ok(&format!("report {two}"));
+    let text = texts(&page(&bench, "report.html"), "#small-significance").concat();
+    assert!(text.contains("nothing can be said against finetune of icarl (1)"), "{text}");
+    bench.ok("report runs/small-icarl-0 --out one.html");
+    assert!(texts(&page(&bench, "one.html"), "#small-significance").concat().contains("There is one method"));
+    bench.fails(&format!("report {two} --baseline icalr"), 2, &["\"icalr\"", "did you mean \"icarl\"?"]);
+}
+
+#[test]
+fn published_figures_stand_below_those_of_the_whole_scenario() {
+    let bench = Bench::new();
+    let tasks = [
+        "aircraft",
+        "caltech101",
+        "cifar100",
+        "dtd",
+        "eurosat",
+        "flowers102",
+        "food101",
+        "mnist",
+        "oxford-pets",
+        "stanford-cars",
+        "sun397",
+    ];
+    let named = tasks.map(|task| format!("{{ name = '{task}', dataset = 'folder:warm' }}")).join(", ");
+    let old = "tasks = [{ dataset = 'folder:warm' }, { dataset = 'folder:cold' }]";
+    bench.write("mtil-order-1.toml", &bench.read("small.toml").replace(old, &format!("tasks = [{named}]")));
+    bench.ok("run --method zero-shot --scenario ./mtil-order-1.toml --out a");
+    bench.ok("report a");
+    assert!(!bench.read("a/report.html").contains("Zheng"), "the images are not those of the paper");
+    let mut result: Value = serde_json::from_str(&bench.read("a/result.json")).unwrap();
+    result["test-images"] = json!([3333, 1736, 10000, 1880, 5400, 6149, 25250, 10000, 3669, 8041, 21751]);
+    bench.write("a/result.json", &result.to_string());
+    bench.ok("report a");
+    let page = page(&bench, "a/report.html");
+    let tables = select(&page, "#mtil-order-1-figures table");
+    let published = |table: &ElementRef<'_>| -> Vec<String> {
+        let rows = Selector::parse("tr:has(.published)").unwrap();
+        let text = |row: ElementRef<'_>| row.text().collect::<Vec<_>>().join(" ");
+        table.select(&rows).map(text).collect()
+    };
+    let figures = published(&tables[0]);
+    assert_eq!(figures.len(), 8);
+    assert_eq!(figures[0], "Zero-shot (Zheng 2023, T3) 69.4 65.3 65.3 -   published");
+    assert!(published(tables.last().unwrap())[0].starts_with("Zero-shot (Zheng 2023, T3) 24.3 88.4 "));
+    assert!(texts(&page, "#mtil-order-1-figures .note")[0].contains("arXiv 2303.06628"));
+    // The same rows as those of the comparison.
+    assert!(bench.ok("compare a --markdown").contains("| Zero-shot (Zheng 2023, T3) | 69.4 | 65.3 | 65.3 |"));
+}
+
+#[test]
 fn the_same_runs_give_the_same_page() {
     let bench = Bench::new();
     bench.ok("run --method finetune --scenario small.toml --out a");
@@ -120,11 +192,12 @@ fn runs_of_different_scenarios_and_settings_are_told_apart() {
     run("--scenario small.toml --out a");
     run("--scenario other.toml --out b");
     run("--scenario small.toml --out c --set train.lr=1e-3");
-    bench.ok("report a b c --out new/folder/page.html");
+    run("--scenario small.toml --out d");
+    bench.ok("report a b c d --out new/folder/page.html");
     let page = page(&bench, "new/folder/page.html");
     assert_eq!(texts(&page, "h2"), ["small · mini-clip", "other · mini-clip"]);
     let labels = texts(&page, "#small-cost tbody th");
-    assert_eq!(labels, ["finetune (train.lr = 0.0001)", "finetune (train.lr = 0.001)"]);
+    assert_eq!(labels, ["finetune", "finetune [train.lr=0.001]", "finetune [d]"]);
     assert_eq!(texts(&page, "#other-cost tbody th"), ["finetune"]);
 }
 
@@ -169,8 +242,16 @@ fn a_run_that_was_stopped_is_shown_as_far_as_it_went() {
     let page = page(&bench, "page.html");
     let warning = texts(&page, ".warning").concat();
     assert!(warning.starts_with("1 run not finished.") && warning.contains("0 of 2 tasks"), "{warning}");
+    let (header, cells) = (texts(&page, "#small-cost thead th"), texts(&page, "#small-cost tbody td"));
+    let cost = |name: &str| &*cells[header.iter().position(|other| other == name).unwrap() - 1];
+    for name in ["seconds", "CPU s", "memory, MiB", "trained", "stored", "images kept"] {
+        assert_eq!(cost(name), "-", "{name} is not known before the end");
+    }
+    assert_eq!((cost("steps"), cost("state")), ("1", "1 of 1 not finished"));
+    let runs = texts(&page, "#small-runs tbody td");
+    assert_eq!(runs[2..4], ["not finished: 0 of 2 tasks", "-"]);
     bench.write("a/metrics.jsonl", &format!("{steps}\nwhat\n{steps}\n"));
-    bench.fails("report a", 2, &["a/metrics.jsonl", "line 2"]);
+    bench.fails("report a", 3, &["a/metrics.jsonl", "line 2"]);
     fs::remove_file(bench.path("a/result.json")).unwrap();
     bench.fails("report a", 2, &["a: ", "scored nothing yet"]);
 }
@@ -192,7 +273,7 @@ fn what_cannot_be_read_or_written_is_named() {
     // From the last that is read to the first.
     for file in ["config.toml", "environment.json", "matrix-task-agnostic.npy", "matrix.npy", "result.json"] {
         bench.write(&format!("a/{file}"), "= what?");
-        bench.fails("report a", 2, &[&format!("a/{file}")]);
+        bench.fails("report a", 3, &[&format!("a/{file}")]);
     }
 }
 

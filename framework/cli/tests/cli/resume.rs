@@ -171,7 +171,7 @@ fn a_damaged_checkpoint_gives_way_to_an_older_one_and_none_is_an_error() {
         cut(&path);
     }
     let newest = files.last().unwrap().file_name().unwrap().to_str().unwrap();
-    bench.fails(&command, 6, &[newest, "it is cut off", "--overwrite"]);
+    bench.fails(&command, 3, &[newest, "it is cut off", "--overwrite"]);
     assert_eq!(checkpoints(&bench, "run").len(), files.len(), "nothing is removed");
 }
 

@@ -7,18 +7,26 @@ use npyz::WriterBuilder;
 use crate::{engine::Row, error::Error, metrics::AccuracyMatrix};
 
 pub(super) fn matrix_csv(matrix: &AccuracyMatrix) -> String {
-    let quote = |name: &String| {
-        if name.contains([',', '"', '\n']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.clone() }
-    };
-    let names: Vec<String> = matrix.tasks().iter().map(quote).collect();
-    let mut text = format!("after,{}\n", names.join(","));
+    let names = matrix.tasks().iter().map(String::as_str);
+    let mut text = csv_line(std::iter::once("after").chain(names)) + "\n";
     for (learned, row) in matrix.rows().iter().enumerate() {
-        let after = learned.checked_sub(1).map_or("zero-shot", |task| &names[task]);
-        let cells: Vec<String> =
-            row.iter().map(|value| if value.is_nan() { String::new() } else { value.to_string() }).collect();
-        text.push_str(&format!("{after},{}\n", cells.join(",")));
+        let after = learned.checked_sub(1).map_or("zero-shot", |task| &matrix.tasks()[task]).to_owned();
+        let cells = row.iter().map(|value| if value.is_nan() { String::new() } else { value.to_string() });
+        text += &(csv_line(std::iter::once(after).chain(cells)) + "\n");
     }
     text
+}
+
+/// A line of CSV (RFC 4180) without its end: fields are quoted where they must be.
+pub fn csv_line(fields: impl IntoIterator<Item = impl AsRef<str>>) -> String {
+    let quoted = |field: &str| {
+        if field.contains([',', '"', '\n', '\r']) {
+            format!("\"{}\"", field.replace('"', "\"\""))
+        } else {
+            field.to_owned()
+        }
+    };
+    fields.into_iter().map(|field| quoted(field.as_ref())).collect::<Vec<_>>().join(",")
 }
 
 pub(super) fn matrix_npy(rows: &[Vec<f64>], columns: usize) -> Result<Vec<u8>, Error> {
@@ -47,4 +55,16 @@ fn npy<T: npyz::AutoSerialize>(shape: &[u64], values: impl Iterator<Item = T>) -
     writer.extend(values).map_err(failed)?;
     writer.finish().map_err(failed)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_quoted_where_they_must_be() {
+        let fields = ["a", "with, comma", "a \"quote\"", "", "two\nlines", "\"\"", "é ±"];
+        assert_eq!(csv_line(fields), "a,\"with, comma\",\"a \"\"quote\"\"\",,\"two\nlines\",\"\"\"\"\"\",é ±");
+        assert_eq!(csv_line(["", "x"]), ",x");
+    }
 }

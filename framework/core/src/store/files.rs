@@ -37,6 +37,5 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<(), Error> {
 
 pub(super) fn read_json<T: DeserializeOwned>(path: &Path, what: &str) -> Result<T, Error> {
     let text = fs::read_to_string(path).map_err(|error| Error::io("read", path, error))?;
-    serde_json::from_str(&text)
-        .map_err(|error| Error::config(path.display().to_string(), format!("not {what}: {error}")))
+    serde_json::from_str(&text).map_err(|error| Error::damaged(path, format!("not {what}: {error}")))
 }

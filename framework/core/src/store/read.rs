@@ -22,7 +22,7 @@ pub fn read_run(folder: &Path) -> Result<(RunResult, AccuracyMatrix), Error> {
     let untouched = read_matrix(&folder.join("zero-shot.npy"))?;
     if !fits || untouched.len() != tasks + 1 || untouched.iter().any(|row| row.len() != tasks) {
         let reason = "matrix.npy, zero-shot.npy and result.json do not belong together";
-        return Err(Error::config(folder.display().to_string(), reason));
+        return Err(Error::damaged(folder, reason));
     }
     let matrix = AccuracyMatrix::with_rows(result.tasks.clone(), result.test_images.clone(), rows);
     Ok((result, matrix.with_untouched(untouched)))
@@ -36,7 +36,7 @@ pub fn read_run(folder: &Path) -> Result<(RunResult, AccuracyMatrix), Error> {
 pub fn read_config(folder: &Path) -> Result<toml::Table, Error> {
     let path = folder.join("config.toml");
     let text = fs::read_to_string(&path).map_err(|error| Error::io("read", &path, error))?;
-    text.parse().map_err(|error: toml::de::Error| Error::config(path.display().to_string(), error.to_string()))
+    text.parse().map_err(|error: toml::de::Error| Error::damaged(path, error.to_string()))
 }
 
 /// Reads where and with what a run was made.
@@ -55,7 +55,7 @@ pub fn read_environment(folder: &Path) -> Result<Environment, Error> {
 /// When the file is missing, damaged or of another shape.
 pub fn read_matrix(path: &Path) -> Result<Vec<Vec<f64>>, Error> {
     let bytes = fs::read(path).map_err(|error| Error::io("read", path, error))?;
-    let bad = |reason: String| Error::config(path.display().to_string(), format!("not a matrix of floats: {reason}"));
+    let bad = |reason: String| Error::damaged(path, format!("not a matrix of floats: {reason}"));
     let file = npyz::NpyFile::new(&bytes[..]).map_err(|error| bad(error.to_string()))?;
     let [rows, columns] = file.shape()[..] else { return Err(bad(format!("shape {:?}", file.shape()))) };
     let fortran = file.order() == npyz::Order::Fortran;

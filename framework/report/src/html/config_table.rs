@@ -1,10 +1,10 @@
 use maud::{Markup, html};
 
 use super::{
-    config::Setting,
     section::{Section, Series},
     tables::label,
 };
+use crate::origins::Setting;
 
 /// Shown where a series has no such setting.
 const NONE: &str = "–";
@@ -90,7 +90,7 @@ impl Shown {
             series.runs.iter().filter_map(|run| run.settings.iter().find(|setting| setting.key == key)).collect();
         Self {
             value: different(found.iter().map(|setting| &*setting.value)),
-            origin: different(found.iter().map(|setting| &*setting.origin)),
+            origin: different(found.iter().filter_map(|setting| setting.origin.as_deref())),
         }
     }
 

@@ -1,20 +1,14 @@
 use maud::{Markup, html};
 
-use super::{
-    section::{Section, Series},
-    tables::label,
-};
-use crate::{
-    comparison::{Comparison, MethodRuns},
-    fairness::{Fairness, FairnessRow},
-};
+use super::{section::Section, tables::label};
+use crate::fairness::FairnessRow;
 
 /// What the methods have in common and where they differ, a row a thing; nothing where there is nothing to compare.
 pub(crate) fn fairness_table(section: &Section) -> Option<Markup> {
     if section.series.len() < 2 {
         return None;
     }
-    let fairness = fairness(section);
+    let fairness = section.comparison().fairness();
     let differing = fairness.rows.iter().filter(|row| row.differs).count();
     Some(html! {
         p.note {
@@ -31,14 +25,6 @@ pub(crate) fn fairness_table(section: &Section) -> Option<Markup> {
             }
         }
     })
-}
-
-fn fairness(section: &Section) -> Fairness {
-    let method = |series: &Series| MethodRuns {
-        name: series.label.clone(),
-        runs: series.runs.iter().map(super::run::ReportRun::compared).collect(),
-    };
-    Comparison::of(section.series.iter().map(method).collect()).fairness()
 }
 
 fn draw(row: &FairnessRow) -> Markup {

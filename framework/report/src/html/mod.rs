@@ -3,13 +3,13 @@
 //! The page is one file that needs nothing else: no network, no fonts, no libraries. It can be read without its script,
 //! which sorts tables, filters settings and switches between light and dark.
 
-mod config;
 mod config_table;
 mod curves;
 mod fairness_table;
 mod page;
 mod run;
 mod section;
+mod significance_table;
 mod steps;
 mod tables;
 mod text;
@@ -52,6 +52,25 @@ impl Report {
             return Err(Error::config("report", "there are no runs; name run folders"));
         }
         Ok(Self { sections: read_sections(folders)? })
+    }
+
+    /// Holds all other methods of a section against `name` in the tests of significance, where the section has it.
+    ///
+    /// # Errors
+    ///
+    /// When no section has such a method.
+    pub fn with_baseline(mut self, name: &str) -> Result<Self, Error> {
+        let mut found = false;
+        for section in &mut self.sections {
+            if let Some(at) = section.series.iter().position(|series| series.label == name) {
+                (section.baseline, found) = (at, true);
+            }
+        }
+        if found {
+            return Ok(self);
+        }
+        let known = self.sections.iter().flat_map(|section| &section.series).map(|series| series.label.as_str());
+        Err(Error::unknown("method of this report", name, known))
     }
 
     /// The page.

@@ -10,6 +10,7 @@ use super::{
     fairness_table::fairness_table,
     run::ReportRun,
     section::{Section, Series},
+    significance_table::significance_table,
     tables::{cost_table, forgetting_table, known, last_table, metrics_table, other_table, runs_table},
     text::{short_hash, slug},
     training::training_figure,
@@ -59,13 +60,14 @@ pub(crate) fn page(report: &Report) -> String {
 }
 
 /// The parts of a section, with their names in links.
-const PARTS: [(&str, &str); 9] = [
+const PARTS: [(&str, &str); 10] = [
     ("figures", "Figures"),
     ("matrices", "Matrices"),
     ("curves", "Curves"),
     ("forgetting", "Forgetting"),
     ("training", "Training"),
     ("cost", "Cost"),
+    ("significance", "Significance"),
     ("fairness", "Fairness"),
     ("config", "Settings"),
     ("runs", "Runs"),
@@ -111,6 +113,7 @@ fn draw_section(section: &Section, anchor: &str) -> Markup {
             (facts(section))
             (part(&id("figures"), "Figures", &html! {
                 (metrics_table(section))
+                @if let Some(published) = section.published() { p.note { (published.line()) "." } }
                 @if let Some(table) = other_table(section) { (table) }
                 (last_table(section))
             }))
@@ -119,11 +122,17 @@ fn draw_section(section: &Section, anchor: &str) -> Markup {
             (part(&id("forgetting"), "Forgetting", &forgetting_table(section)))
             (part(&id("training"), "Training", &training(section)))
             (part(&id("cost"), "Cost", &cost_table(section)))
-            (part(&id("fairness"), "Fairness", &fairness_table(section).unwrap_or_else(|| html! { p.note { "There is one method, and nothing to compare it with." } })))
+            (part(&id("significance"), "Significance", &significance_table(section).unwrap_or_else(one_method)))
+            (part(&id("fairness"), "Fairness", &fairness_table(section).unwrap_or_else(one_method)))
             (part(&id("config"), "Settings", &html! { details open { summary { "All settings with their origins" } (config_table(section)) } }))
             (part(&id("runs"), "Runs", &runs_table(section)))
         }
     }
+}
+
+/// In place of what several methods are needed for.
+fn one_method() -> Markup {
+    html! { p.note { "There is one method, and nothing to compare it with." } }
 }
 
 fn part(id: &str, title: &str, content: &Markup) -> Markup {

@@ -5,17 +5,17 @@ use std::{
 
 use clf_core::{
     Error,
+    cost::Cost,
     metrics::AccuracyMatrix,
     store::{Environment, RunResult, read_environment, read_matrix, read_run},
 };
 
-use super::{
-    config::{Setting, read_settings},
-    steps::Steps,
-};
+use super::steps::Steps;
 use crate::{
     comparison::FinishedRun,
-    settings::{Difference, Settings},
+    groups::Member,
+    origins::{Setting, read_settings},
+    settings::Settings,
 };
 
 /// A run folder, finished or not.
@@ -51,18 +51,17 @@ impl ReportRun {
             folder: folder.to_owned(),
             other: read_other(folder, &result, &matrix)?,
             environment: read_environment(folder)?,
-            settings: read_settings(folder)?,
-            steps: Steps::read(folder, result.tasks.len(), result.finished)?,
+            settings: read_settings(folder)?.1,
+            steps: Steps::read(folder, result.tasks.len())?,
             all: Settings::read(folder, &result)?,
             result,
             matrix,
         })
     }
 
-    /// The first setting in which it differs from `other`, the seed left out.
-    pub fn difference(&self, other: &Self) -> Option<Difference> {
-        let repeated = |run: &Self| run.all.clone().without_seed();
-        repeated(self).first_difference(&repeated(other))
+    /// The run as groups have it.
+    pub fn member(&self) -> Member<'_> {
+        Member { result: &self.result, settings: &self.all, folder: &self.folder }
     }
 
     /// The run as comparisons have it.
@@ -87,6 +86,16 @@ impl ReportRun {
             return "finished".to_owned();
         }
         format!("not finished: {} of {} tasks", self.learned(), self.result.tasks.len())
+    }
+
+    /// Wall time of the whole run; not a number before its end.
+    pub fn seconds(&self) -> f64 {
+        if self.result.finished { self.result.seconds } else { f64::NAN }
+    }
+
+    /// What the whole run cost; not a number before its end, and where an earlier version did not record it.
+    pub fn cost(&self, of: impl Fn(&Cost) -> Option<f64>) -> f64 {
+        self.result.cost.as_ref().filter(|_| self.result.finished).and_then(of).unwrap_or(f64::NAN)
     }
 
     /// `metric`; not a number where it is not defined.
@@ -118,7 +127,7 @@ fn read_other(folder: &Path, result: &RunResult, matrix: &AccuracyMatrix) -> Res
     let path = folder.join(format!("matrix-{}.npy", other.protocol.name()));
     let rows = read_matrix(&path)?;
     if rows.len() != matrix.rows().len() || rows.iter().any(|row| row.len() != result.tasks.len()) {
-        return Err(Error::config(path.display().to_string(), "the matrix does not belong to result.json"));
+        return Err(Error::damaged(path, "the matrix does not belong to result.json"));
     }
     Ok(Some(AccuracyMatrix::with_rows(result.tasks.clone(), result.test_images.clone(), rows)))
 }

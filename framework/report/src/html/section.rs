@@ -3,12 +3,20 @@ use std::{collections::BTreeSet, path::PathBuf};
 use clf_core::{Error, Protocol, metrics::AccuracyMatrix};
 
 use super::run::ReportRun;
-use crate::{charts::Style, comparison::Spread, tables::splits_line};
+use crate::{
+    charts::Style,
+    comparison::{Comparison, MethodRuns, Spread},
+    groups::{common, new_name},
+    published::PublishedScenario,
+    tables::splits_line,
+};
 
 /// Runs that may stand in one table: of one scenario, on the same data, from the same model.
 pub(crate) struct Section {
     /// The runs, those that differ in the seed alone together.
     pub series: Vec<Series>,
+    /// Position of the series that others are held against.
+    pub baseline: usize,
 }
 
 /// Runs that differ in the seed alone.
@@ -35,25 +43,17 @@ pub(crate) fn read_sections(folders: &[PathBuf]) -> Result<Vec<Section>, Error> 
         let run = ReportRun::read(folder)?;
         match sections.iter_mut().find(|section| identity(section.first()) == identity(&run)) {
             Some(section) => section.add(run),
-            None => sections.push(Section { series: vec![Series::of(run)] }),
+            None => sections.push(Section { series: vec![Series::of(run.result.method.clone(), run)], baseline: 0 }),
         }
     }
-    sections.iter_mut().for_each(Section::tell_apart);
     Ok(sections)
 }
 
-/// What must be equal in all runs of a table.
-fn identity(run: &ReportRun) -> [String; 7] {
-    let result = &run.result;
-    [
-        result.scenario.clone(),
-        result.procedure.clone(),
-        format!("{:?}", result.tasks),
-        format!("{:?}", result.test_images),
-        splits_line(&run.environment.tasks),
-        result.model.clone(),
-        run.environment.weights_sha256.clone(),
-    ]
+/// What must be equal in all runs of a section.
+fn identity(run: &ReportRun) -> ([(&'static str, String); 5], [String; 3]) {
+    let environment = &run.environment;
+    let own = [splits_line(&environment.tasks), run.result.model.clone(), environment.weights_sha256.clone()];
+    (common(&run.result), own)
 }
 
 impl Section {
@@ -76,6 +76,20 @@ impl Section {
         })
     }
 
+    /// The same runs as `clf compare` has them.
+    pub fn comparison(&self) -> Comparison {
+        let method = |series: &Series| MethodRuns {
+            name: series.label.clone(),
+            runs: series.runs.iter().map(ReportRun::compared).collect(),
+        };
+        Comparison::of(self.series.iter().map(method).collect(), self.baseline)
+    }
+
+    /// What was published for the scenario.
+    pub fn published(&self) -> Option<&'static PublishedScenario> {
+        PublishedScenario::of(&self.first().result)
+    }
+
     /// Task names.
     pub fn tasks(&self) -> &[String] {
         &self.first().result.tasks
@@ -86,46 +100,24 @@ impl Section {
         Protocol::of(&self.first().result.procedure)
     }
 
+    /// A run of a seed that is there already, which means two folders with the same, gets a series of its own.
     fn add(&mut self, run: ReportRun) {
         let same = |series: &&mut Series| {
-            let first = &series.runs[0];
-            first.result.method == run.result.method
-                && first.difference(&run).is_none()
+            series.runs[0].member().is_repeated_by(run.member())
                 && series.runs.iter().all(|other| other.result.seed != run.result.seed)
         };
-        match self.series.iter_mut().find(same) {
-            Some(series) => series.runs.push(run),
-            None => self.series.push(Series::of(run)),
+        if let Some(series) = self.series.iter_mut().find(same) {
+            series.runs.push(run);
+            return;
         }
-    }
-
-    /// Gives series of the same method labels that say how they differ.
-    fn tell_apart(&mut self) {
-        let labels: Vec<String> = (0..self.series.len()).map(|i| self.label(i)).collect();
-        for (i, label) in labels.iter().enumerate() {
-            let unique = labels.iter().filter(|other| *other == label).count() == 1;
-            let folder = self.series[i].runs[0].folder.display().to_string();
-            self.series[i].label = if unique { label.clone() } else { format!("{label} [{folder}]") };
-        }
-    }
-
-    /// The method, and the first setting in which it differs from another series of the same method.
-    fn label(&self, i: usize) -> String {
-        let run = &self.series[i].runs[0];
-        let method = &run.result.method;
-        let others =
-            self.series.iter().enumerate().filter(|(j, other)| *j != i && other.runs[0].result.method == *method);
-        let difference = others.map(|(_, other)| run.difference(&other.runs[0]));
-        match difference.flatten().next() {
-            Some(difference) => format!("{method} ({} = {})", difference.key, difference.left),
-            None => method.clone(),
-        }
+        let earlier = self.series.iter().map(|series| (&*series.label, series.runs[0].member()));
+        self.series.push(Series::of(new_name(earlier, run.member()), run));
     }
 }
 
 impl Series {
-    fn of(run: ReportRun) -> Self {
-        Self { label: run.result.method.clone(), runs: vec![run] }
+    fn of(label: String, run: ReportRun) -> Self {
+        Self { label, runs: vec![run] }
     }
 
     /// Whether all its runs score what the untouched model scores, to the last image.

@@ -1,14 +1,9 @@
 //! What a run recorded of its training steps.
 
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    io::{BufRead, BufReader},
-    path::Path,
-};
+use std::{collections::BTreeMap, path::Path};
 
 use clf_core::Error;
-use serde::Deserialize;
+use clf_logs::{StepLine, Timing, damaged_line, read_steps};
 
 /// Something that every step has one value of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,55 +41,24 @@ pub(crate) struct Steps {
     pub waited: Option<f64>,
 }
 
-/// A line of `metrics.jsonl`; a value that was not finite is null.
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct StepLine {
-    task: usize,
-    step: usize,
-    loss: Option<f64>,
-    terms: BTreeMap<String, Option<f64>>,
-    lr: Option<f64>,
-    grad_norm: Option<f64>,
-    #[serde(flatten)]
-    timing: TimingLine,
-}
-
-/// What a line of `timing.jsonl`, or of an older `metrics.jsonl`, says of the time.
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-struct TimingLine {
-    #[serde(default)]
-    images_per_second: Option<f64>,
-    #[serde(default)]
-    data_seconds: Option<f64>,
-}
-
 impl Steps {
-    /// Reads the steps of a run over `tasks` tasks. A run that is not finished may have been stopped in the middle of a
-    /// line, which is left out.
+    /// Reads the steps of a run over `tasks` tasks.
     ///
     /// # Errors
     ///
     /// When `metrics.jsonl` is missing or a line is damaged.
-    pub fn read(folder: &Path, tasks: usize, finished: bool) -> Result<Self, Error> {
-        let path = folder.join("metrics.jsonl");
+    pub fn read(folder: &Path, tasks: usize) -> Result<Self, Error> {
         let mut steps = Self { tasks: vec![BTreeMap::new(); tasks], ..Self::default() };
-        each_line(&path, finished, |line: StepLine| {
-            steps.add(line).then_some(()).ok_or("the task is none of the run")
-        })?;
-        let timing = folder.join("timing.jsonl");
-        if timing.exists() {
-            each_line(&timing, finished, |line: TimingLine| {
-                steps.time(&line);
-                Ok(())
-            })?;
+        for (i, line) in read_steps(folder)?.into_iter().enumerate() {
+            if !steps.add(line) {
+                return Err(damaged_line(&folder.join("metrics.jsonl"), i + 1, "the task is none of the run"));
+            }
         }
         Ok(steps)
     }
 
     fn add(&mut self, line: StepLine) -> bool {
-        self.time(&line.timing);
+        self.time(line.timing);
         let Some(task) = self.tasks.get_mut(line.task) else { return false };
         let own =
             [(Quantity::Loss, line.loss), (Quantity::LearningRate, line.lr), (Quantity::GradientNorm, line.grad_norm)];
@@ -104,14 +68,14 @@ impl Steps {
             // A term may begin late or leave steps out.
             values.resize(line.step.max(values.len()), f64::NAN);
             values.truncate(line.step);
-            values.push(value.unwrap_or(f64::NAN));
+            values.push(value);
         }
         true
     }
 
-    fn time(&mut self, line: &TimingLine) {
-        self.speeds.extend(line.images_per_second);
-        if let Some(seconds) = line.data_seconds {
+    fn time(&mut self, timing: Timing) {
+        self.speeds.extend(timing.images_per_second);
+        if let Some(seconds) = timing.data_seconds {
             *self.waited.get_or_insert(0.0) += seconds;
         }
     }
@@ -144,31 +108,6 @@ impl Steps {
     }
 }
 
-/// Hands every line of a file to `take`, which says what is wrong with it.
-fn each_line<T: for<'a> Deserialize<'a>>(
-    path: &Path,
-    finished: bool,
-    mut take: impl FnMut(T) -> Result<(), &'static str>,
-) -> Result<(), Error> {
-    let cannot = |error| Error::io("read", path, error);
-    let mut file = BufReader::new(File::open(path).map_err(cannot)?);
-    let mut line = Vec::new();
-    for number in 1.. {
-        line.clear();
-        file.read_until(b'\n', &mut line).map_err(cannot)?;
-        let whole = line.last() == Some(&b'\n');
-        if line.is_empty() || (!whole && !finished) {
-            break;
-        }
-        let record = serde_json::from_slice(&line).map_err(|error| error.to_string());
-        if let Err(reason) = record.and_then(|record| take(record).map_err(str::to_owned)) {
-            let reason = format!("line {number} is no record of a step: {reason}");
-            return Err(Error::config(path.display().to_string(), reason));
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -182,15 +121,15 @@ mod tests {
         "\n",
     );
 
-    fn read(lines: &str, finished: bool) -> Result<Steps, Error> {
+    fn read(lines: &str) -> Result<Steps, Error> {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("metrics.jsonl"), lines).unwrap();
-        Steps::read(folder.path(), 2, finished)
+        Steps::read(folder.path(), 2)
     }
 
     #[test]
     fn values_stand_at_their_steps() {
-        let steps = read(LINES, true).unwrap();
+        let steps = read(LINES).unwrap();
         assert_eq!(steps.values(0, &Quantity::Term("ce".into())), [1.5, 1.0]);
         let late = steps.values(0, &Quantity::Term("l2".into()));
         assert!(late[0].is_nan() && late[1] == 0.5, "{late:?}");
@@ -201,26 +140,23 @@ mod tests {
     #[test]
     fn a_step_that_was_repeated_after_a_resume_counts_once() {
         let again = LINES.lines().nth(1).unwrap().replace("1.0", "9.0");
-        let steps = read(&format!("{LINES}{again}\n"), true).unwrap();
+        let steps = read(&format!("{LINES}{again}\n")).unwrap();
         assert_eq!(steps.values(0, &Quantity::Term("ce".into())), [1.5, 9.0]);
     }
 
     #[test]
-    fn a_line_that_was_cut_off_is_left_out_of_a_run_that_goes_on() {
-        let cut = &LINES[..LINES.len() - 20];
-        assert_eq!(read(cut, false).unwrap().count(0), 1);
-        let error = read(cut, true).unwrap_err().to_string();
-        assert!(error.contains("metrics.jsonl") && error.contains("line 2"), "{error}");
+    fn a_line_that_was_cut_off_is_left_out() {
+        assert_eq!(read(&LINES[..LINES.len() - 20]).unwrap().count(0), 1);
     }
 
     #[test]
     fn a_damaged_line_and_a_wrong_task_are_named() {
-        let error = read(&format!("what\n{LINES}"), false).unwrap_err();
-        assert!(error.to_string().contains("line 1") && error.exit_code() == 2, "{error}");
-        let error = read(&LINES.replace("\"task\":0", "\"task\":2"), true).unwrap_err().to_string();
+        let error = read(&format!("what\n{LINES}")).unwrap_err();
+        assert!(error.to_string().contains("line 1") && error.exit_code() == 3, "{error}");
+        let error = read(&LINES.replace("\"task\":0", "\"task\":2")).unwrap_err().to_string();
         assert!(error.contains("line 1 is no record of a step: the task is none of the run"), "{error}");
         let folder = tempfile::tempdir().unwrap();
-        assert_eq!(Steps::read(folder.path(), 2, true).unwrap_err().exit_code(), 6);
+        assert_eq!(Steps::read(folder.path(), 2).unwrap_err().exit_code(), 6);
     }
 
     #[test]
@@ -228,7 +164,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("metrics.jsonl"), LINES.lines().nth(1).unwrap()).unwrap();
         fs::write(folder.path().join("timing.jsonl"), "{\"task\":0,\"step\":1,\"images-per-second\":7.0}\n").unwrap();
-        let steps = Steps::read(folder.path(), 2, true).unwrap();
+        let steps = Steps::read(folder.path(), 2).unwrap();
         assert_eq!((steps.median_speed(), steps.waited), (Some(7.0), None));
     }
 }

@@ -9,12 +9,17 @@ use maud::{Markup, html};
 use super::{
     run::ReportRun,
     section::{Section, Series, cell},
-    text::{short_hash, spread, thousands},
+    text::{short_hash, thousands},
 };
-use crate::{charts::Style, comparison::Spread, grid::decimal};
+use crate::{
+    charts::Style,
+    comparison::Spread,
+    grid::decimal,
+    published::{PublishedRow, PublishedScenario},
+};
 
 /// A column of a table.
-struct Column {
+pub(crate) struct Column {
     title: String,
     /// What it means, for whoever points at it.
     hint: &'static str,
@@ -23,27 +28,31 @@ struct Column {
 }
 
 impl Column {
-    fn text(title: &str) -> Self {
-        Self { title: title.to_owned(), hint: "", numeric: false }
+    pub fn new(title: &str, hint: &'static str, numeric: bool) -> Self {
+        Self { title: title.to_owned(), hint, numeric }
+    }
+
+    pub fn text(title: &str) -> Self {
+        Self::new(title, "", false)
     }
 
     fn number(title: &str, hint: &'static str) -> Self {
-        Self { title: title.to_owned(), hint, numeric: true }
+        Self::new(title, hint, true)
     }
 }
 
 /// A cell: a text, and what to sort it by if that is a number.
-struct Cell {
+pub(crate) struct Cell {
     text: Markup,
     value: Option<f64>,
 }
 
 impl Cell {
-    fn text(text: &str) -> Self {
+    pub fn text(text: &str) -> Self {
         Self { text: html! { (text) }, value: None }
     }
 
-    fn number(value: f64, text: &str) -> Self {
+    pub fn number(value: f64, text: &str) -> Self {
         Self { text: html! { (text) }, value: Some(value) }
     }
 
@@ -53,11 +62,11 @@ impl Cell {
     }
 
     fn spread(value: Spread) -> Self {
-        Self::number(value.mean, &spread(value))
+        Self::number(value.mean, &value.to_text())
     }
 }
 
-fn table(caption: &str, columns: &[Column], rows: Vec<Vec<Cell>>) -> Markup {
+pub(crate) fn table(caption: &str, columns: &[Column], rows: Vec<Vec<Cell>>) -> Markup {
     html! {
         h4 { (caption) }
         div.scroll tabindex="0" role="region" aria-label=(caption) {
@@ -95,6 +104,13 @@ fn rows(section: &Section, mut cells: impl FnMut(&Series) -> Vec<Cell>) -> Vec<V
     section.styled().map(row).collect()
 }
 
+/// Rows of what was published for the scenario, where the source has the cells.
+fn published_rows(section: &Section, cells: impl Fn(&PublishedRow) -> Option<Vec<Cell>>) -> Vec<Vec<Cell>> {
+    let label = |label: String| Cell { text: html! { span.published { (label) } }, value: None };
+    let row = |(name, row): (String, &PublishedRow)| Some(std::iter::once(label(name)).chain(cells(row)?).collect());
+    section.published().into_iter().flat_map(PublishedScenario::labelled).filter_map(row).collect()
+}
+
 /// What a figure says, in one sentence.
 fn meaning(metric: &str) -> &'static str {
     match metric {
@@ -108,7 +124,7 @@ fn meaning(metric: &str) -> &'static str {
     }
 }
 
-/// The figures of every series.
+/// The figures of every series, then the published ones.
 pub(crate) fn metrics_table(section: &Section) -> Markup {
     let metrics = names(&section.first().result.procedure);
     let figures = metrics.iter().map(|metric| Column::number(metric, meaning(metric)));
@@ -120,16 +136,18 @@ pub(crate) fn metrics_table(section: &Section) -> Markup {
     let columns: Vec<Column> = std::iter::once(Column::text("method")).chain(figures).chain(end).collect();
     let cells = |series: &Series| {
         let figures = metrics.iter().map(|metric| Cell::spread(series.spread(|run| run.metric(metric))));
-        let seconds = Cell::spread(series.spread_of_whole(|run| run.result.seconds));
+        let seconds = Cell::spread(series.spread(ReportRun::seconds));
         let count = series.runs.len();
         figures.chain([seconds, Cell::number(count as f64, &count.to_string()), state_cell(series)]).collect()
     };
+    let published = |row: &PublishedRow| {
+        let figures = metrics.iter().map(|metric| Cell::number(row.metric(metric), &decimal(row.metric(metric))));
+        let none = || Cell::number(f64::NAN, "");
+        Some(figures.chain([none(), none(), Cell::text("published")]).collect())
+    };
+    let rows = rows(section, cells).into_iter().chain(published_rows(section, published)).collect();
     let (protocol, _) = section.protocols();
-    table(
-        &format!("Figures, {}: mean ± standard deviation over seeds", known(protocol)),
-        &columns,
-        rows(section, cells),
-    )
+    table(&format!("Figures, {}: mean ± standard deviation over seeds", known(protocol)), &columns, rows)
 }
 
 fn state_cell(series: &Series) -> Cell {
@@ -166,15 +184,15 @@ pub(crate) fn known(protocol: clf_core::Protocol) -> &'static str {
 /// Accuracy on every task in the last row of every run.
 pub(crate) fn last_table(section: &Section) -> Markup {
     let last = |run: &ReportRun, task: usize| cell(&run.matrix, run.matrix.rows().len().saturating_sub(1), task);
-    task_table(section, "Accuracy on every task at the end, %", "", last)
+    let published = |row: &PublishedRow| row.last_of.clone();
+    task_table(section, "Accuracy on every task at the end, %", "", last, published)
 }
 
 /// Best minus last accuracy of every task.
 pub(crate) fn forgetting_table(section: &Section) -> Markup {
     let hint = "best accuracy since the task was learned minus the last one; lower is better";
-    task_table(section, "Forgetting of every task: best minus last accuracy, points", hint, |run, task| {
-        forgetting(&run.matrix, task)
-    })
+    let figure = |run: &ReportRun, task: usize| forgetting(&run.matrix, task);
+    task_table(section, "Forgetting of every task: best minus last accuracy, points", hint, figure, |_| Vec::new())
 }
 
 fn task_table(
@@ -182,6 +200,7 @@ fn task_table(
     caption: &str,
     hint: &'static str,
     figure: impl Fn(&ReportRun, usize) -> f64,
+    published: impl Fn(&PublishedRow) -> Vec<f64>,
 ) -> Markup {
     let tasks = section.tasks();
     let columns = std::iter::once(Column::text("method")).chain(tasks.iter().map(|task| Column::number(task, hint)));
@@ -193,7 +212,12 @@ fn task_table(
         });
         (0..tasks.len()).map(of_task).chain([Cell::spread(mean)]).collect()
     };
-    table(caption, &columns, rows(section, cells))
+    let published = |row: &PublishedRow| {
+        let values = Some(published(row)).filter(|values| !values.is_empty())?;
+        let mean = Spread::of(values.iter().copied()).mean;
+        Some(values.into_iter().chain([mean]).map(|value| Cell::number(value, &decimal(value))).collect())
+    };
+    table(caption, &columns, rows(section, cells).into_iter().chain(published_rows(section, published)).collect())
 }
 
 /// Best accuracy since `task` was learned minus the last one (Chaudhry et al. 2018); not a number before there is a later row.
@@ -207,8 +231,10 @@ fn forgetting(matrix: &AccuracyMatrix, task: usize) -> f64 {
 /// Bytes of the unit in which memory is given.
 const MEBIBYTE: f64 = 1_048_576.0;
 
-/// Time, memory and other costs of every series.
+/// Time, memory and other costs of every series; those of a run that is not finished are not known yet.
 pub(crate) fn cost_table(section: &Section) -> Markup {
+    let unfinished = section.runs().any(|run| !run.result.finished);
+    let state = unfinished.then(|| Column::text("state"));
     let columns = [
         Column::text("method"),
         Column::number("seconds", "wall time of a run"),
@@ -226,15 +252,13 @@ pub(crate) fn cost_table(section: &Section) -> Markup {
         Column::number("images kept", "images of earlier tasks that are kept"),
     ];
     let cells = |series: &Series| {
-        let of = |figure: fn(&Cost) -> Option<f64>| {
-            series.spread_of_whole(|run| run.result.cost.as_ref().and_then(figure).unwrap_or(f64::NAN))
-        };
+        let of = |figure: fn(&Cost) -> Option<f64>| series.spread(|run| run.cost(figure));
         let speed = |run: &ReportRun| {
-            let recorded = run.result.cost.as_ref().and_then(|cost| cost.images_per_second);
+            let recorded = Some(run.cost(|cost| cost.images_per_second)).filter(|speed| speed.is_finite());
             recorded.or_else(|| run.steps.median_speed()).unwrap_or(f64::NAN)
         };
-        vec![
-            Cell::spread(series.spread_of_whole(|run| run.result.seconds)),
+        let costs = vec![
+            Cell::spread(series.spread(ReportRun::seconds)),
             Cell::spread(of(|cost| cost.cpu_seconds)),
             Cell::spread(of(|cost| cost.gpu_seconds)),
             Cell::spread(of(|cost| cost.peak_memory_bytes.map(|bytes| bytes as f64 / MEBIBYTE))),
@@ -244,10 +268,17 @@ pub(crate) fn cost_table(section: &Section) -> Markup {
             Cell::count(of(|cost| Some(cost.trained_parameters as f64))),
             Cell::count(of(|cost| Some(cost.stored_parameters as f64))),
             Cell::count(of(|cost| Some(cost.stored_images as f64))),
-        ]
+        ];
+        costs.into_iter().chain(unfinished.then(|| state_cell(series))).collect()
     };
-    let (columns, rows) = known_columns(columns.into(), rows(section, cells));
-    table("Cost of a run: mean ± standard deviation over seeds", &columns, rows)
+    let (columns, rows): (Vec<Column>, _) = (columns.into_iter().chain(state).collect(), rows(section, cells));
+    // Where no run is finished, what is not known yet is shown to be so.
+    let is_known = section.runs().any(|run| run.result.finished);
+    let (columns, rows) = if is_known { known_columns(columns, rows) } else { (columns, rows) };
+    html! {
+        @if unfinished { p.note { "What a whole run costs is known once it is finished; until then there is a dash." } }
+        (table("Cost of a run: mean ± standard deviation over seeds", &columns, rows))
+    }
 }
 
 /// Leaves out columns of numbers without a number: records of earlier versions have fewer.
@@ -283,7 +314,7 @@ pub(crate) fn runs_table(section: &Section) -> Markup {
             Cell::text(&run.result.method),
             Cell::number(run.result.seed as f64, &run.result.seed.to_string()),
             Cell { text: html! { span.unfinished[!run.result.finished] { (state) } }, value: None },
-            Cell::number(run.result.seconds, &decimal(run.result.seconds)),
+            Cell::number(run.seconds(), &decimal(run.seconds())),
             Cell::text(&environment.device),
             Cell::text(environment.precision.name()),
             Cell::number(environment.threads as f64, &environment.threads.to_string()),

@@ -5,17 +5,9 @@ use crate::{
     grid::{decimal, signed_decimal},
 };
 
-/// `mean ± std`, or the mean alone; a dash where there is none.
-pub(crate) fn spread(spread: Spread) -> String {
-    match spread.std.filter(|std| !std.is_nan()) {
-        Some(std) => format!("{} ± {}", decimal(spread.mean), decimal(std)),
-        None => decimal(spread.mean),
-    }
-}
-
 /// An accuracy with its unit.
 pub(crate) fn percent(value: Spread) -> String {
-    format!("{} %", spread(value))
+    format!("{} %", value.to_text())
 }
 
 /// A difference of accuracies with its unit.

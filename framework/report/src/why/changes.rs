@@ -2,7 +2,7 @@ use serde::Serialize;
 use toml::Value;
 
 use super::folder::Folder;
-use crate::settings::collect;
+use crate::{origins::Setting, settings::collect};
 
 /// A key in which two runs differ.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -50,7 +50,9 @@ fn leaves(folder: &Folder) -> Vec<(Kind, Leaf)> {
     let named = [("method", Kind::Configuration), ("scenario", Kind::Data), ("model", Kind::Weights)];
     let named = named.into_iter().filter_map(|(name, kind)| Some((kind, (name.to_owned(), folder.named(name)?, None))));
     let settings = folder.settings.iter().cloned();
-    let settings = settings.map(|setting| (Kind::Configuration, (setting.key, setting.value, setting.origin)));
+    let value = |text: String| text.parse().unwrap_or(Value::String(text));
+    let settings =
+        settings.map(|Setting { key, value: text, origin }| (Kind::Configuration, (key, value(text), origin)));
     let mut found = Vec::new();
     collect("", &Value::Table(folder.environment.clone()), &mut found);
     let environment = found.into_iter().filter(|(key, _)| key != "start");

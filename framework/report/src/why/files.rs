@@ -6,10 +6,9 @@ use std::{
 };
 
 use clf_core::Error;
-use clf_logs::{StepLine, Timing};
 use serde::Serialize;
 
-use super::folder::Folder;
+use super::{Curves, folder::Folder};
 
 /// Files of a run that its settings decide, down to the last bit where the machine is the same.
 const FILES: [&str; 10] = [
@@ -71,11 +70,8 @@ pub fn compare(left: &Folder, right: &Folder) -> Result<Vec<SharedFile>, Error> 
 
 /// Whether all steps are the same numbers, whatever time they took.
 fn untimed_equal(left: &Folder, right: &Folder) -> bool {
-    let untimed = |folder: &Folder| {
-        let untimed = |step: &StepLine| StepLine { timing: Timing::default(), ..step.clone() };
-        folder.steps.iter().map(untimed).collect::<Vec<_>>()
-    };
-    untimed(left) == untimed(right)
+    let curves = Curves::new(&left.steps, &right.steps);
+    [curves.left, curves.right] == [curves.common; 2] && curves.parting.is_none()
 }
 
 /// Names of the files of predictions; none where there is no folder.

@@ -1,7 +1,4 @@
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use clf_core::{
     Error,
@@ -11,7 +8,8 @@ use clf_core::{
 use clf_logs::{StepLine, read_steps};
 use toml::{Table, Value};
 
-use super::{Side, origins::Setting, origins::settings};
+use super::Side;
+use crate::origins::{Setting, read_settings};
 
 /// What is known of a run, however far it has come.
 pub struct Folder {
@@ -28,18 +26,20 @@ pub struct Folder {
 impl Folder {
     pub fn read(path: &Path) -> Result<Self, Error> {
         let config = path.join("config.toml");
-        let text = fs::read_to_string(&config).map_err(|error| Error::io("read", &config, error))?;
-        let Some(title) = text.lines().next().and_then(|line| line.strip_prefix("# ")) else {
-            let reason = "it does not begin as the record of a run does; name a run folder";
-            return Err(Error::config(config.display().to_string(), reason));
+        let (title, settings) = read_settings(path)?;
+        let Some(title) = title else {
+            let reason = "it does not begin as the record of a run does";
+            let is_run = path.join("environment.json").exists();
+            let other = || Error::config(config.display().to_string(), format!("{reason}; name a run folder"));
+            return Err(if is_run { Error::damaged(&config, reason) } else { other() });
         };
         let environment = read_environment(path)?;
         // The matrix is there from the first row on.
         let is_scored = ["result.json", "matrix.npy"].iter().all(|file| path.join(file).exists());
         Ok(Self {
             path: path.to_owned(),
-            title: title.to_owned(),
-            settings: settings(&config, &text)?,
+            title,
+            settings,
             environment: Table::try_from(&environment).map_err(|error| Error::Defect(error.to_string()))?,
             result: is_scored.then(|| read_run(path)).transpose()?,
             steps: if path.join("metrics.jsonl").exists() { read_steps(path)? } else { Vec::new() },

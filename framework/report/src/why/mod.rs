@@ -4,7 +4,6 @@ mod changes;
 mod curves;
 mod files;
 mod folder;
-mod origins;
 mod results;
 mod text;
 mod verdict;

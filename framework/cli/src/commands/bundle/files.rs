@@ -30,6 +30,8 @@ const RECORDS: [&str; 11] = [
     "timing.jsonl",
     "zero-shot.npy",
 ];
+/// Exit code for a damaged file of a run folder.
+const DAMAGED: u8 = 3;
 /// The weights that a run ends with.
 const WEIGHTS: &str = "model.safetensors";
 
@@ -46,11 +48,20 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// When the folder holds no run, or a file that is needed is missing.
+    /// When the folder holds no run, or a file that is needed is missing or damaged.
     pub fn collect(folder: &Path, with_weights: bool, with_predictions: bool) -> Result<Self, Error> {
         let rerun = Rerun::read(folder)?;
         let mut environment = read_environment(folder)?;
-        let scenario = ScenarioFile::read(&folder.join(SCENARIO).to_string_lossy())?;
+        let path = folder.join(SCENARIO);
+        let scenario = ScenarioFile::read(&path.to_string_lossy()).map_err(|error| match error {
+            Error::Config { reason, .. } => Error::damaged(&path, reason),
+            error => error,
+        })?;
+        let is_finished = match read_run(folder) {
+            // Of a run that has scored nothing yet, this is not there.
+            Err(error) if error.exit_code() == DAMAGED => return Err(error),
+            run => run.is_ok_and(|(result, _)| result.finished),
+        };
         let mut bundle = Self { entries: Vec::new(), remarks: Vec::new() };
 
         bundle.records(folder);
@@ -72,7 +83,7 @@ impl Bundle {
         let subject = Subject { rerun: &rerun, environment: &environment, scenario: &scenario, arguments: &arguments };
         bundle.describe(&subject, &environment)?;
         bundle.entries.sort_by(|a, b| a.name.cmp(&b.name));
-        bundle.remark(folder);
+        bundle.remark(is_finished);
         Ok(bundle)
     }
 
@@ -124,7 +135,7 @@ impl Bundle {
     }
 
     /// Says what the maker may not expect.
-    fn remark(&mut self, folder: &Path) {
+    fn remark(&mut self, is_finished: bool) {
         let text = |entry: &Entry| match &entry.content {
             Content::Bytes(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
             Content::File(path) if path.ends_with("config.toml") => fs::read_to_string(path).ok(),
@@ -135,7 +146,7 @@ impl Bundle {
                 self.remarks.push(format!("{} names a path of this machine: {path}", entry.name));
             }
         }
-        if !read_run(folder).is_ok_and(|(result, _)| result.finished) {
+        if !is_finished {
             self.remarks.push("the run is not finished; the bundle repeats it all the same".to_owned());
         }
     }

@@ -14,7 +14,7 @@ use std::{
 use clf_core::{Error, store::RunStore};
 
 use super::print;
-use crate::{arguments::BundleArguments, progress};
+use crate::{arguments::BundleArguments, progress, run_folders};
 use files::Bundle;
 
 /// `clf bundle`.
@@ -24,6 +24,7 @@ pub fn bundle(arguments: &BundleArguments) -> Result<(), Error> {
         return print(&format!("{}: {count} files, all as in SHA256SUMS", archive.display()));
     }
     let run = arguments.run.as_deref().unwrap_or(Path::new("."));
+    run_folders::check_each("bundle", &[run])?;
     if RunStore::is_at_work(run) {
         let reason = "the run goes on, and its files with it; wait for its end or stop it";
         return Err(Error::config(run.display().to_string(), reason));

@@ -5,7 +5,7 @@ use clf_scenarios::ScenarioFile;
 use serde_json::{Value, json};
 
 use super::paths::without_home;
-use crate::{model, rerun::Rerun};
+use crate::{model, rerun::Rerun, shell};
 
 /// What the texts are about.
 pub struct Subject<'a> {
@@ -22,11 +22,10 @@ pub struct Subject<'a> {
 impl Subject<'_> {
     /// `rerun.sh`: makes the run again beside the record, into the folder `rerun`.
     pub fn script(&self) -> String {
-        let arguments: Vec<String> = self.arguments.iter().map(|argument| quoted(argument)).collect();
         format!(
             "#!/bin/sh\n# Makes the run again into the folder rerun; CLF names the program, further arguments are passed on.\n\
              set -e\ncd \"$(dirname \"$0\")\"\nexec \"${{CLF:-clf}}\" {} --out rerun \"$@\"\n",
-            arguments.join(" ")
+            shell::line(self.arguments)
         )
     }
 
@@ -49,7 +48,7 @@ impl Subject<'_> {
     /// `RERUN.md`.
     pub fn readme(&self) -> String {
         let Self { rerun, environment, .. } = self;
-        let typed: Vec<String> = rerun.typed.iter().skip(1).map(|part| quoted(&without_home(part))).collect();
+        let typed: Vec<String> = rerun.typed.iter().skip(1).map(|part| without_home(part)).collect();
         let revision = rerun.revision.as_ref().map_or_else(String::new, |revision| format!(", revision {revision}"));
         format!(
             "# {method} on {scenario}, seed {seed}\n\nMade by clf {version}{revision} (SHA-256 of the program {program}) on {device}, \
@@ -64,7 +63,7 @@ impl Subject<'_> {
             device = environment.device,
             precision = environment.precision.name(),
             threads = environment.threads,
-            typed = typed.join(" "),
+            typed = shell::line(&typed),
             needs = self.needs().iter().map(|need| format!("- {need}")).collect::<Vec<_>>().join("\n"),
         )
     }
@@ -101,28 +100,5 @@ fn dataset_need(locator: &str, base: &str) -> Option<String> {
         }
         Some((_, path)) => Some(format!("`{locator}`: own data, looked for in {base}{path}")),
         None => Some(format!("the dataset {locator}: `clf data fetch {locator}`")),
-    }
-}
-
-/// `text` as one word of a shell.
-fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_survive_a_shell() {
-        assert_eq!(quoted("train.lr=1e-4"), "train.lr=1e-4");
-        assert_eq!(quoted("a b"), "'a b'");
-        assert_eq!(quoted("it's $HOME"), r"'it'\''s $HOME'");
-        assert_eq!(quoted(""), "''");
     }
 }
