@@ -120,6 +120,16 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// What a run wrote is lost, or no longer what it wrote.
+    #[error(
+        "{}: {what}\n  hint: put a copy of it back, choose another folder with --out, or --overwrite to make the run anew", run.display()
+    )]
+    Damaged {
+        /// The run folder.
+        run: PathBuf,
+        /// The file, and what is wrong with it.
+        what: String,
+    },
     /// The user asked to stop.
     #[error("interrupted at task {task}, step {step}; the same command goes on from the newest checkpoint")]
     Interrupted {
@@ -180,6 +190,7 @@ impl Error {
             Self::Data(DatasetError::Write { .. })
             | Self::Io { .. }
             | Self::Checkpoint { .. }
+            | Self::Damaged { .. }
             | Self::NotFetched { is_local: true, .. }
             | Self::Weights(StateDictError::DiskFull { .. } | StateDictError::Write { .. }) => 6,
             Self::Data(_) => 3,
