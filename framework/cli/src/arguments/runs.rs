@@ -69,7 +69,9 @@ impl PrecisionArguments {
     }
 }
 
+// Of a flag that is given twice the last one counts, so that a script can pass on what its user wants otherwise.
 #[derive(Args)]
+#[command(args_override_self = true)]
 pub struct RunArguments {
     /// The method, see `clf list methods`.
     #[arg(long)]

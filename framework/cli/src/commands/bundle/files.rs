@@ -5,7 +5,7 @@ use std::{
 
 use clf_core::{
     Error,
-    store::{Environment, read_environment, read_run},
+    store::{Environment, RunStore, read_environment, read_run},
 };
 use clf_scenarios::ScenarioFile;
 
@@ -14,7 +14,10 @@ use super::{
     paths::{first_absolute, without_home},
     texts::Subject,
 };
-use crate::rerun::{Rerun, SCENARIO};
+use crate::{
+    device, model,
+    rerun::{Rerun, SCENARIO},
+};
 
 /// Files of a run that a bundle takes as they are, where the run has them.
 const RECORDS: [&str; 11] = [
@@ -46,7 +49,7 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// When the folder holds no run, or a file that is needed is missing.
+    /// When the folder holds no run, a file that is needed is missing, or weights are no longer those of the run.
     pub fn collect(folder: &Path, with_weights: bool, with_predictions: bool) -> Result<Self, Error> {
         let rerun = Rerun::read(folder)?;
         let mut environment = read_environment(folder)?;
@@ -60,6 +63,12 @@ impl Bundle {
         }
         if with_weights {
             bundle.file(WEIGHTS, folder.join(WEIGHTS))?;
+        }
+        if let Some(path) = rerun.model_file() {
+            check_weights(&path, &model::read_file(&path, None)?.dict.sha256(), &environment.weights_sha256)?;
+        }
+        if let (Some(path), Some(sha256)) = (rerun.start_file(), &environment.start_sha256) {
+            check_weights(&path, &model::sha256_of_start(&path, &device::open("cpu")?)?, sha256)?;
         }
         let model = bundle.weights("model", rerun.model_file())?;
         let start = bundle.weights("start", rerun.start_file())?;
@@ -135,8 +144,10 @@ impl Bundle {
                 self.remarks.push(format!("{} names a path of this machine: {path}", entry.name));
             }
         }
-        if !read_run(folder).is_ok_and(|(result, _)| result.finished) {
-            self.remarks.push("the run is not finished; the bundle repeats it all the same".to_owned());
+        match (read_run(folder).is_ok_and(|(result, _)| result.finished), RunStore::check_finished(folder)) {
+            (false, _) => self.remarks.push("the run is not finished; the bundle repeats it all the same".to_owned()),
+            (true, Err(Error::Damaged { what, .. })) => self.remarks.push(what),
+            (true, _) => {}
         }
     }
 
@@ -150,4 +161,16 @@ impl Bundle {
         self.entries.push(Entry { name: name.to_owned(), content: Content::File(path) });
         Ok(())
     }
+}
+
+/// Refuses weights that the run was not made with.
+fn check_weights(path: &Path, found: &str, recorded: &str) -> Result<(), Error> {
+    if found == recorded {
+        return Ok(());
+    }
+    let reason = format!(
+        "their SHA-256 is {found}, and the run was made with weights of {recorded}\n  hint: put the weights of the run back, or make \
+         the run anew with these"
+    );
+    Err(Error::UnusableModel { path: path.to_owned(), reason })
 }
