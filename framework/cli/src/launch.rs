@@ -10,6 +10,7 @@ use clf_core::{
     Capabilities, Error, Scenario,
     clip::{Clip, ClipConfig, Precision, Weights},
     config::{Config, UserLayer, parse_assignment},
+    counted,
     engine::{Checkpoint, Observer, Run},
     registry::{self, MethodEntry},
     store::{Environment, Identity, Resumed, RunStore, TaskRecord},
@@ -216,7 +217,8 @@ impl Inputs {
             tracing::warn!("checkpoint {} is passed over for an older one: {reason}", path.display());
         }
         let (task, step) = checkpoint.as_ref().map_or((0, 0), Checkpoint::position);
-        progress::say(&format!("goes on in {} after {task} tasks and {step} steps", folder.display()));
+        let (tasks, steps) = (counted(task, "task"), counted(step, "step"));
+        progress::say(&format!("goes on in {} after {tasks} and {steps}", folder.display()));
         Ok((store, checkpoint))
     }
 

@@ -2,7 +2,7 @@ use std::{io, path::PathBuf};
 
 use clf_clip::StateDictError;
 
-use crate::data::DatasetError;
+use crate::{data::DatasetError, words::counted};
 
 /// Why a run could not start or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -139,7 +139,7 @@ pub enum Error {
         step: usize,
     },
     /// Some of several runs failed; what went wrong in each was said when it did.
-    #[error("{failed} of {runs} runs failed\n  hint: {hint}")]
+    #[error("{failed} of {} failed\n  hint: {hint}", counted(*runs, "run"))]
     RunsFailed {
         /// How many failed.
         failed: usize,

@@ -28,6 +28,7 @@ pub mod store;
 pub mod task;
 mod task_record;
 pub mod testing;
+mod words;
 
 pub use clf_clip as clip;
 pub use clf_clip::{burn, image};
@@ -40,3 +41,4 @@ pub use method::Method;
 pub use scenario::{Protocol, Scenario, ScenarioHead};
 pub use state::{Past, State};
 pub use step::{ImageBatch, LossTerm, Step};
+pub use words::counted;

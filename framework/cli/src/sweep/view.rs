@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use clf_core::{Error, metrics::names, store::write_atomically};
+use clf_core::{Error, counted, metrics::names, store::write_atomically};
 use clf_report::{Format, Spread, plain_table};
 use serde::Serialize;
 
@@ -125,7 +125,12 @@ impl<'a> View<'a> {
             let count = self.states.get(state.name())?;
             Some(format!("{count} {}", state.name()))
         });
-        format!("{} points: {}; {}", self.points.len(), parts.collect::<Vec<_>>().join(", "), self.out.display())
+        format!(
+            "{}: {}; {}",
+            counted(self.points.len(), "point"),
+            parts.collect::<Vec<_>>().join(", "),
+            self.out.display()
+        )
     }
 
     /// Points that are not finished, a row each; nothing where all are.

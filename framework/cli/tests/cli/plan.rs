@@ -138,7 +138,7 @@ fn a_plan_fails_where_the_run_would() {
     bench.fails(
         "plan --method zscl --scenario small.toml --set train.batch-size=0",
         2,
-        &["batch-size", "at least 1"],
+        &["batch-size", "must be 1 or more"],
     );
     bench.fails("plan --method zscl --scenario small.toml --dry --steps 4", 2, &["--steps"]);
     bench.write("lost.toml", "summary = 'x'\nprocedure = 'mtil'\ntasks = [{ dataset = 'folder:lost' }]\n");
