@@ -17,6 +17,7 @@ mod method;
 pub mod methods;
 pub mod metrics;
 mod micro;
+pub mod panics;
 pub mod passes;
 pub mod process;
 pub mod random;
