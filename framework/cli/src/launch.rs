@@ -29,6 +29,7 @@ use crate::{
     paths,
     progress::{self, Progress},
     rerun::Rerun,
+    room::Room,
 };
 
 /// Reads a scenario, with the reference data that the user chose.
@@ -179,6 +180,9 @@ impl Inputs {
         let (mut store, mut board, mut progress);
         let CheckpointArguments { checkpoint_every, .. } = place.checkpoints;
         let mut run = self.engine(plan, scenario)?.with_checkpoints(checkpoint_every);
+        if !place.goes_on {
+            Room::of(self.model(), plan.needs, &plan.config, place.checkpoints)?.warn(place.folder);
+        }
         (store, run.from) = self.open_store(plan, scenario, place)?;
         plan.rerun.write(place.folder)?;
         board = tensorboard(place.folder, scenario, run.from.as_ref())?;

@@ -1,12 +1,13 @@
-//! What a run writes at most, by arithmetic.
+//! What a run writes at most, by arithmetic, and whether there is room for it.
 
-use std::num::NonZeroUsize;
+use std::{num::NonZeroUsize, path::Path};
 
 use clf_core::{
     Capabilities, Error, Trains, clip::ClipConfig, config::Config, engine::Saving, store::KEPT_CHECKPOINTS,
 };
+use clf_fetch::{free_space, size};
 
-use crate::arguments::CheckpointArguments;
+use crate::{arguments::CheckpointArguments, paths};
 
 /// Bytes of a number.
 const WIDTH: u64 = 4;
@@ -68,6 +69,27 @@ impl Room {
         [self.keep.map_or(0, NonZeroUsize::get), self.keep.map_or(KEPT_CHECKPOINTS, NonZeroUsize::get) + 1]
             .map(|count| self.checkpoint * count as u64)
     }
+
+    /// Warns where `folder` has less room than the run may need.
+    pub fn warn(&self, folder: &Path) {
+        if let Some(shortage) = free_space(paths::nearest(folder)).and_then(|free| self.shortage(free)) {
+            tracing::warn!("{}: {shortage}", folder.display());
+        }
+    }
+
+    /// What is short where so many bytes are free.
+    fn shortage(&self, free: u64) -> Option<String> {
+        let [_, checkpoints] = self.checkpoints();
+        (free < self.weights + checkpoints).then(|| {
+            format!(
+                "the run writes {} of weights and up to {} of checkpoints, and {} are free; free some space, choose another folder \
+                 with --out, or keep fewer checkpoints with --keep-checkpoints 1 or --checkpoint-every off",
+                size(self.weights),
+                size(checkpoints),
+                size(free)
+            )
+        })
+    }
 }
 
 #[cfg(test)]
@@ -75,9 +97,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_more_checkpoint_is_there_while_it_is_written() {
+    fn a_run_that_does_not_fit_is_told_what_it_needs() {
         let room = Room { weights: 600_000_000, checkpoint: 2_400_000_000, keep: None };
         assert_eq!(room.checkpoints(), [0, 7_200_000_000]);
+        assert_eq!(room.shortage(7_800_000_000), None);
+        let shortage = room.shortage(7_799_999_999).unwrap();
+        for part in ["600 MB of weights", "7.2 GB of checkpoints", "7.8 GB are free", "--out"] {
+            assert!(shortage.contains(part), "no {part:?} in {shortage}");
+        }
         let kept = Room { keep: NonZeroUsize::new(1), ..room };
         assert_eq!(kept.checkpoints(), [2_400_000_000, 4_800_000_000]);
     }
