@@ -7,7 +7,7 @@ use clf_core::{
     random::{Key, Purpose, permutation},
     task::Task,
 };
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error};
 
 /// A small version of a scenario, for trying things.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -45,12 +45,18 @@ impl Limits {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Shots {
     /// Training images of a class: the first ones in a random order of the whole training set.
+    #[serde(deserialize_with = "positive")]
     pub per_class: NonZeroUsize,
     /// Seed of the choice, which is the same in all runs.
     pub seed: u64,
     /// Whether an image is cropped at random once and looks the same in every epoch.
     #[serde(default)]
     pub augment_once: bool,
+}
+
+/// A number of things of which there must be some.
+fn positive<'de, D: Deserializer<'de>>(number: D) -> Result<NonZeroUsize, D::Error> {
+    NonZeroUsize::new(usize::deserialize(number)?).ok_or_else(|| D::Error::custom("must be 1 or more"))
 }
 
 impl Shots {

@@ -48,7 +48,7 @@ impl Laps {
         let mut laps: Vec<f64> = self.milliseconds.iter().skip(warmup).copied().collect();
         laps.sort_by(f64::total_cmp);
         match laps[..] {
-            [] => Err(Error::config("--steps", "nothing was timed; it must be at least 1")),
+            [] => Err(Error::config("--steps", "nothing was timed; it must be 1 or more")),
             [ms_min, ..] => {
                 let middle = laps.len() / 2;
                 let lower = if laps.len().is_multiple_of(2) { laps[middle - 1] } else { laps[middle] };

@@ -22,6 +22,8 @@ pub enum Earlier {
     Finished,
     /// A finished run with the same settings that another build of the program made.
     OtherBuild,
+    /// All of this very run, but a file that it wrote is lost or damaged: which, and how.
+    Damaged(String),
     /// Another run, or one that cannot be read, or no run at all: why.
     Other(String),
 }
@@ -46,7 +48,7 @@ impl Earlier {
             Self::OtherBuild => {
                 Some("it holds a finished run of another build of this program, whose methods may differ")
             }
-            Self::Other(reason) => Some(reason),
+            Self::Damaged(reason) | Self::Other(reason) => Some(reason),
         }
     }
 
@@ -54,12 +56,13 @@ impl Earlier {
     ///
     /// # Errors
     ///
-    /// When the folder holds another run and it may not.
+    /// When the folder holds another run, or a damaged one, and it may not.
     pub fn or_refuse(self, folder: &Path, overwrite: bool) -> Result<Self, Error> {
-        match self.reason() {
-            None => Ok(self),
-            Some(_) if overwrite => Ok(Self::Nothing),
-            Some(reason) => {
+        match (self.reason(), &self) {
+            (None, _) => Ok(self),
+            (Some(_), _) if overwrite => Ok(Self::Nothing),
+            (Some(what), Self::Damaged(_)) => Err(Error::NotWhole { run: folder.to_owned(), what: what.to_owned() }),
+            (Some(reason), _) => {
                 let hint = "choose another folder with --out, or --overwrite to replace it";
                 Err(Error::config(folder.display().to_string(), format!("{reason}\n  hint: {hint}")))
             }
@@ -85,8 +88,17 @@ fn compare(folder: &Path, run: &RunResult, settings: &Settings, now: &Environmen
             then.device, now.device
         )),
         (_, true, false) => Earlier::Begun,
-        (_, true, true) => Earlier::Finished,
+        (_, true, true) => finished(folder)?,
     })
+}
+
+/// This very run with all of its tasks, and whether all that it wrote is still there.
+fn finished(folder: &Path) -> Result<Earlier, Error> {
+    match RunStore::check_finished(folder) {
+        Ok(()) => Ok(Earlier::Finished),
+        Err(Error::NotWhole { what, .. }) => Ok(Earlier::Damaged(what)),
+        Err(error) => Err(error),
+    }
 }
 
 fn listed(differences: &[Difference]) -> String {

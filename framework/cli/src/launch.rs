@@ -10,6 +10,7 @@ use clf_core::{
     Capabilities, Error, Scenario,
     clip::{Clip, ClipConfig, Precision, Weights},
     config::{Config, UserLayer, parse_assignment},
+    counted,
     engine::{Checkpoint, Observer, Run},
     registry::{self, MethodEntry},
     store::{Environment, Identity, Resumed, RunStore, TaskRecord},
@@ -28,6 +29,7 @@ use crate::{
     paths,
     progress::{self, Progress},
     rerun::Rerun,
+    room::Room,
 };
 
 /// Reads a scenario, with the reference data that the user chose.
@@ -178,6 +180,9 @@ impl Inputs {
         let (mut store, mut board, mut progress);
         let CheckpointArguments { checkpoint_every, .. } = place.checkpoints;
         let mut run = self.engine(plan, scenario)?.with_checkpoints(checkpoint_every);
+        if !place.goes_on {
+            Room::of(self.model(), plan.needs, &plan.config, place.checkpoints)?.warn(place.folder);
+        }
         (store, run.from) = self.open_store(plan, scenario, place)?;
         plan.rerun.write(place.folder)?;
         board = tensorboard(place.folder, scenario, run.from.as_ref())?;
@@ -216,7 +221,8 @@ impl Inputs {
             tracing::warn!("checkpoint {} is passed over for an older one: {reason}", path.display());
         }
         let (task, step) = checkpoint.as_ref().map_or((0, 0), Checkpoint::position);
-        progress::say(&format!("goes on in {} after {task} tasks and {step} steps", folder.display()));
+        let (tasks, steps) = (counted(task, "task"), counted(step, "step"));
+        progress::say(&format!("goes on in {} after {tasks} and {steps}", folder.display()));
         Ok((store, checkpoint))
     }
 

@@ -18,6 +18,7 @@ mod paths;
 mod plugins;
 mod progress;
 mod rerun;
+mod room;
 mod run_folders;
 mod scenarios;
 mod shell;

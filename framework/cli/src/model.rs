@@ -90,6 +90,13 @@ pub fn read_like(model: &Clip, path: &Path) -> Result<Clip, Error> {
     Ok(Clip::from_state_dict(&dict, model.config(), &model.device())?.with_precision(model.precision()))
 }
 
+/// SHA-256 of the weights in the file at `path`, as a run that starts from them records it.
+pub fn sha256_of_start(path: &Path, device: &Device) -> Result<String, Error> {
+    let dict = to_openai(StateDict::read(path)?).map_err(|error| unusable(path, &error.to_string()))?;
+    let (config, _) = ClipConfig::infer(&dict, path).map_err(|reason| unusable(path, &reason))?;
+    Ok(Clip::from_state_dict(&dict, &config, device)?.to_state_dict().sha256())
+}
+
 /// Reads the weights of the model `name`, or of the file of that name, and checks that they are whole.
 pub fn read(name: &str, activation: Option<ActivationName>, data_root: &Path) -> Result<Read, Error> {
     let mut read = if name == EMBEDDED {

@@ -138,7 +138,7 @@ wait_for 60 "empty queue" queue_is_empty
 "$clf" sweep three.toml --status | tee status.txt
 grep -q "2 finished, 1 stopped" status.txt || fail "the cancelled point is not stopped"
 [ "$(entries 200 stopped)" = 1 ] || fail "the cancelled run did not end by itself"
-"$clf" sweep three.toml --slurm | grep "1 points, submitted as job" || fail "not one point submitted again"
+"$clf" sweep three.toml --slurm | grep "1 point, submitted as job" || fail "not one point submitted again"
 wait_for 300 "long point at work again" long_has_learned 2
 
 # ---- the time of the job is nearly over: Slurm sends SIGUSR1 to the first process

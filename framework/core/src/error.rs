@@ -2,7 +2,7 @@ use std::{io, path::PathBuf};
 
 use clf_clip::StateDictError;
 
-use crate::data::DatasetError;
+use crate::{data::DatasetError, words::counted};
 
 /// Why a run could not start or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -128,6 +128,16 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file of a run is lost, or no longer what the run wrote.
+    #[error(
+        "{}: {what}\n  hint: put a copy of it back, choose another folder with --out, or --overwrite to make the run anew", run.display()
+    )]
+    NotWhole {
+        /// The run folder.
+        run: PathBuf,
+        /// The file, and what is wrong with it.
+        what: String,
+    },
     /// The user asked to stop.
     #[error("interrupted at task {task}, step {step}; the same command goes on from the newest checkpoint")]
     Interrupted {
@@ -137,7 +147,7 @@ pub enum Error {
         step: usize,
     },
     /// Some of several runs failed; what went wrong in each was said when it did.
-    #[error("{failed} of {runs} runs failed\n  hint: {hint}")]
+    #[error("{failed} of {} failed\n  hint: {hint}", counted(*runs, "run"))]
     RunsFailed {
         /// How many failed.
         failed: usize,
@@ -196,7 +206,7 @@ impl Error {
             | Self::Io { .. }
             | Self::NotFetched { is_local: true, .. }
             | Self::Weights(StateDictError::DiskFull { .. } | StateDictError::Write { .. }) => 6,
-            Self::Data(_) | Self::Damaged { .. } | Self::Checkpoint { .. } => 3,
+            Self::Data(_) | Self::Damaged { .. } | Self::NotWhole { .. } | Self::Checkpoint { .. } => 3,
             Self::Weights(_) | Self::MissingModel { .. } | Self::NotFetched { .. } | Self::UnusableModel { .. } => 4,
             Self::NotFinite { .. } | Self::Device(_) | Self::RunsFailed { .. } => 5,
             Self::Defect(_) => 1,

@@ -6,7 +6,8 @@
 //! over the classes that compete in each row), `predictions/NN.npy` (a row an image: task, label,
 //! predicted class, and label and class under the other protocol), `matrix-task-agnostic.csv` and `.npy` (or
 //! `-task-aware`: the accuracy under the other protocol), `model.safetensors` (weights after the last finished task, OpenAI
-//! names), `checkpoints/` (while the run is not finished) and `result.json`.
+//! names), `checkpoints/` (while the run is not finished), `files.json` (length and SHA-256 of the files, once it is finished) and
+//! `result.json`.
 
 mod arrays;
 mod checkpoint_file;
@@ -15,6 +16,7 @@ mod files;
 mod lines;
 mod read;
 mod record;
+mod written;
 
 use std::{
     collections::BTreeMap,
@@ -34,6 +36,7 @@ use self::{
     checkpoints::{Checkpoints, Found},
     files::{read_json, write_json},
     lines::Lines,
+    written::Written,
 };
 use crate::{
     config::Config,
@@ -58,6 +61,7 @@ pub struct RunStore {
     steps: Lines,
     timing: Lines,
     checkpoints: Checkpoints,
+    written: Written,
     matrix: AccuracyMatrix,
     other: AccuracyMatrix,
     model: ClipConfig,
@@ -80,27 +84,40 @@ struct Record {
     other: Vec<Vec<u64>>,
     seconds: f64,
     cost: Cost,
+    /// What the run wrote up to there and does not write again.
+    written: Written,
 }
 
 /// How the `config.toml` of every run begins; a folder without it is not ours to change.
 const HEADER: &str = "# method ";
+/// Lines of the steps.
+const STEPS: &str = "metrics.jsonl";
+/// What the clock says of them.
+const TIMING: &str = "timing.jsonl";
+/// The rows of a model that never changes.
+const UNTOUCHED: &str = "zero-shot.npy";
+/// Folder of the predictions, a file a row.
+const PREDICTIONS: &str = "predictions";
+/// Weights after the last finished task.
+const WEIGHTS: &str = "model.safetensors";
 /// Held by the program that works in a folder.
 const LOCK: &str = ".lock";
 /// Files of a run that a new run in the same folder replaces; the one that marks the folder as ours comes last.
-const FILES: [&str; 17] = [
+const FILES: [&str; 18] = [
     "result.json",
-    "metrics.jsonl",
-    "timing.jsonl",
+    written::LIST,
+    STEPS,
+    TIMING,
     "matrix.csv",
     "matrix.npy",
     "matrix-task-agnostic.csv",
     "matrix-task-agnostic.npy",
     "matrix-task-aware.csv",
     "matrix-task-aware.npy",
-    "zero-shot.npy",
-    "model.safetensors",
+    UNTOUCHED,
+    WEIGHTS,
     "environment.json",
-    "predictions",
+    PREDICTIONS,
     "tensorboard",
     "command.json",
     "scenario.toml",
@@ -167,11 +184,20 @@ impl RunStore {
             return Ok(None);
         }
         // It is the last file of the beginning; these come later.
-        let later = ["metrics.jsonl", "matrix.npy", "model.safetensors"];
+        let later = [STEPS, "matrix.npy", WEIGHTS];
         if !path.exists() && !later.iter().any(|file| folder.join(file).exists()) {
             return Ok(None);
         }
         read_json(&path, "a run result").map(Some)
+    }
+
+    /// Compares the files of the finished run in `folder` with what it wrote; very long ones by their length alone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotWhole`] with the first file that is missing or another.
+    pub fn check_finished(folder: &Path) -> Result<(), Error> {
+        Written::check_finished(folder)
     }
 
     /// Creates `folder` and writes what is known before the first step; files of an earlier run are removed. The newest
@@ -195,7 +221,7 @@ impl RunStore {
         remove_earlier_run(folder)?;
         let header = format!("{HEADER}{}, scenario {}, model {}\n", identity.method, scenario.name(), identity.model);
         write_atomically(&folder.join("config.toml"), (header + &config.to_annotated_toml()).as_bytes())?;
-        let predictions = folder.join("predictions");
+        let predictions = folder.join(PREDICTIONS);
         fs::create_dir_all(&predictions).map_err(|error| Error::io("create the folder", &predictions, error))?;
         write_json(&folder.join("environment.json"), environment)?;
         let tasks: Vec<String> = scenario.tasks().iter().map(|task| task.name.clone()).collect();
@@ -222,7 +248,8 @@ impl RunStore {
     ///
     /// # Errors
     ///
-    /// When no checkpoint can be used, a file cannot be read or written, or another program works in the folder.
+    /// When no checkpoint can be used, a file that a finished task wrote is lost or damaged, one cannot be read or written, or
+    /// another program works in the folder.
     pub fn resume(
         folder: &Path,
         model: &ClipConfig,
@@ -236,6 +263,7 @@ impl RunStore {
             return Err(Error::config(folder.display().to_string(), reason));
         }
         let found = Checkpoints::of(folder, keep).newest::<Record>(device)?;
+        found.as_ref().map_or(Ok(()), |found| found.record.written.check(folder))?;
         (result.finished, result.seconds, result.metrics, result.other) = (false, 0.0, BTreeMap::new(), None);
         let mut store = Self::open(folder, result, model, &read_environment(folder)?, keep, lock)?;
         let Some(Found { checkpoint, record, damaged }) = found else {
@@ -245,6 +273,7 @@ impl RunStore {
         checkpoint.rows.iter().for_each(|row| store.matrix.push(row.clone()));
         record.other.iter().for_each(|row| store.other.push(row.iter().copied().map(f64::from_bits).collect()));
         store.before = record.seconds;
+        store.written = record.written;
         store.meter = store.meter.after(Some(record.cost));
         store.rewind(record.steps, record.timing)?;
         Ok(Resumed { store, checkpoint: Some(checkpoint), damaged })
@@ -261,9 +290,10 @@ impl RunStore {
         let matrix = AccuracyMatrix::new(result.tasks.clone(), result.test_images.clone());
         Ok(Self {
             folder: folder.to_owned(),
-            steps: Lines::open(&folder.join("metrics.jsonl"))?,
-            timing: Lines::open(&folder.join("timing.jsonl"))?,
+            steps: Lines::open(&folder.join(STEPS))?,
+            timing: Lines::open(&folder.join(TIMING))?,
             checkpoints: Checkpoints::of(folder, keep),
+            written: Written::default(),
             other: matrix.clone(),
             matrix,
             model: model.clone(),
@@ -295,21 +325,47 @@ impl RunStore {
             other: self.other.rows().iter().map(|row| row.iter().map(|value| value.to_bits()).collect()).collect(),
             seconds: self.seconds(),
             cost: self.meter.cost(),
+            written: self.lasting(checkpoint),
         };
         self.checkpoints.save(checkpoint, &record)
     }
 
+    /// What a run that goes on from `checkpoint` must find: the rest is written again before the end, and may be newer.
+    fn lasting(&mut self, checkpoint: &Checkpoint) -> Written {
+        let is_learned = checkpoint.learned && checkpoint.rows.len() == self.matrix.tasks().len();
+        self.add_lines();
+        self.written.only(|name| match name {
+            STEPS | TIMING | UNTOUCHED => true,
+            WEIGHTS => is_learned,
+            name => name.starts_with(PREDICTIONS),
+        })
+    }
+
+    fn add_lines(&mut self) {
+        self.written.insert(STEPS, self.steps.sum());
+        self.written.insert(TIMING, self.timing.sum());
+    }
+
+    /// Writes a file that is noted.
+    fn write(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.written.add(name, bytes);
+        write_atomically(&self.folder.join(name), bytes)
+    }
+
     fn row(&mut self, row: &Row) -> Result<(), Error> {
         self.matrix.push(row.accuracies(self.matrix.tasks().len()));
-        write_atomically(&self.folder.join("matrix.csv"), matrix_csv(&self.matrix).as_bytes())?;
-        write_atomically(&self.folder.join("matrix.npy"), &matrix_npy(self.matrix.rows(), self.matrix.tasks().len())?)?;
-        let predictions = self.folder.join(format!("predictions/{:02}.npy", row.learned));
-        write_atomically(&predictions, &predictions_npy(row)?)?;
+        self.write("matrix.csv", matrix_csv(&self.matrix).as_bytes())?;
+        self.write("matrix.npy", &matrix_npy(self.matrix.rows(), self.matrix.tasks().len())?)?;
+        self.write(&format!("{PREDICTIONS}/{:02}.npy", row.learned), &predictions_npy(row)?)?;
         self.result.finished = row.learned == self.matrix.tasks().len();
         self.result.seconds = self.seconds();
         self.result.cost = Some(self.meter.cost());
         self.result.metrics = figures(&self.matrix, &self.result.procedure);
         self.other_row(row)?;
+        if self.result.finished {
+            self.add_lines();
+            self.written.finish(&self.folder)?;
+        }
         write_json(&self.folder.join("result.json"), &self.result)?;
         if self.result.finished {
             self.checkpoints.finish();
@@ -324,15 +380,16 @@ impl RunStore {
         let tasks = self.other.tasks().len();
         self.other.push(row.other_accuracies(tasks));
         let (_, protocol) = Protocol::of(&self.result.procedure);
-        let file = |ending: &str| self.folder.join(format!("matrix-{}.{ending}", protocol.name()));
-        write_atomically(&file("csv"), matrix_csv(&self.other).as_bytes())?;
-        write_atomically(&file("npy"), &matrix_npy(self.other.rows(), tasks)?)?;
+        let file = |ending: &str| format!("matrix-{}.{ending}", protocol.name());
+        self.write(&file("csv"), matrix_csv(&self.other).as_bytes())?;
+        self.write(&file("npy"), &matrix_npy(self.other.rows(), tasks)?)?;
         self.result.other = Some(OtherMetrics { protocol, metrics: figures(&self.other, &self.result.procedure) });
         Ok(())
     }
 
-    fn weights(&self, weights: &Weights) -> Result<(), Error> {
-        Ok(weights.to_state_dict(&self.model).write(self.folder.join("model.safetensors"))?)
+    fn weights(&mut self, weights: &Weights) -> Result<(), Error> {
+        weights.to_state_dict(&self.model).write(self.folder.join(WEIGHTS))?;
+        self.written.add_file(&self.folder, WEIGHTS)
     }
 }
 
@@ -353,7 +410,7 @@ impl Observer for RunStore {
             Event::Untouched(rows) => {
                 let tasks = self.matrix.tasks().len();
                 let rows: Vec<_> = rows.iter().map(|row| row.accuracies(tasks)).collect();
-                write_atomically(&self.folder.join("zero-shot.npy"), &matrix_npy(&rows, tasks)?)
+                self.write(UNTOUCHED, &matrix_npy(&rows, tasks)?)
             }
             Event::Evaluated(row) => self.row(row),
             _ => Ok(()),

@@ -72,7 +72,7 @@ impl Method for DerPlusPlus {
 
     fn check(&self) -> Result<(), Error> {
         if self.memory == 0 || self.replay == 0 {
-            return Err(Error::config("method", "memory and replay must be at least 1"));
+            return Err(Error::config("method", "memory and replay must be 1 or more"));
         }
         at_least_zero("method.alpha", self.alpha)?;
         at_least_zero("method.beta", self.beta)?;

@@ -32,7 +32,7 @@ impl RegularizerHook for Ewc {
 
     fn check(&self) -> Result<(), Error> {
         if self.images == 0 {
-            return Err(Error::config("hook.ewc.images", "must be at least 1"));
+            return Err(Error::config("hook.ewc.images", "must be 1 or more"));
         }
         at_least_zero("hook.ewc.weight", self.weight)?;
         at_least_zero("hook.ewc.gamma", self.gamma)

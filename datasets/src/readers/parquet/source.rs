@@ -1,15 +1,14 @@
 //! Reading a file that may be damaged.
 
 use std::{
-    any::Any,
     fs::File,
     io::{self, BufReader},
-    panic::{self, AssertUnwindSafe},
     path::Path,
     sync::{Mutex, PoisonError},
 };
 
 use bytes::Bytes;
+use clf_core::panics;
 use parquet::{
     errors::{ParquetError, Result as ParquetResult},
     file::reader::{ChunkReader, Length},
@@ -17,12 +16,7 @@ use parquet::{
 
 /// What `read` returns; the parquet crate panics on some files that are damaged.
 pub(super) fn guarded<T>(read: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    let said = |panic: Box<dyn Any + Send>| {
-        let text = panic.downcast_ref::<String>().cloned();
-        text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
-    };
-    panic::catch_unwind(AssertUnwindSafe(read))
-        .unwrap_or_else(|panic| Err(format!("it cannot be decoded: {}", said(panic))))
+    panics::caught(read).unwrap_or_else(|said| Err(format!("it cannot be decoded: {said}")))
 }
 
 /// A file that refuses to be read outside of its length, whatever a damaged footer asks for.

@@ -3,6 +3,8 @@ use std::num::NonZeroUsize;
 use clap::Args;
 use clf_core::engine::Saving;
 
+use super::positive;
+
 /// How a run is saved while it goes on. Nothing of the result depends on it.
 #[derive(Args, Clone, Copy)]
 pub struct CheckpointArguments {
@@ -11,7 +13,7 @@ pub struct CheckpointArguments {
     #[arg(long, value_name = "STEPS|auto|off", default_value = "auto", value_parser = saving)]
     pub checkpoint_every: Saving,
     /// Keeps the newest N checkpoints, also of a finished run; the default is 2, and none once it is finished.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive)]
     pub keep_checkpoints: Option<NonZeroUsize>,
 }
 
@@ -19,8 +21,6 @@ fn saving(text: &str) -> Result<Saving, String> {
     match text {
         "auto" => Ok(Saving::Auto),
         "off" => Ok(Saving::Off),
-        steps => {
-            steps.parse().map(Saving::Every).map_err(|_| "a number of steps of at least 1, auto or off".to_owned())
-        }
+        steps => positive(steps).map(Saving::Every).map_err(|reason| format!("{reason}, auto or off")),
     }
 }

@@ -4,7 +4,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::FolderArguments;
+use super::{FolderArguments, positive};
 
 #[derive(Subcommand)]
 pub enum DataCommand {
@@ -35,7 +35,7 @@ pub struct FetchArguments {
     #[command(flatten)]
     pub folder: FolderArguments,
     /// Files that load at once: 4, and 32 for images by their links.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive)]
     pub jobs: Option<NonZeroUsize>,
     /// Keeps the downloaded archives, in DIR/downloads/NAME.
     #[arg(long)]

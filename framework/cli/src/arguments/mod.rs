@@ -118,14 +118,19 @@ impl FolderArguments {
     }
 }
 
+/// Reads a number of things of which there must be some.
+fn positive(text: &str) -> Result<NonZeroUsize, String> {
+    text.parse().ok().and_then(NonZeroUsize::new).ok_or_else(|| "must be 1 or more".to_owned())
+}
+
 /// A small version of a scenario.
 #[derive(Args)]
 pub struct LimitArguments {
     /// Learns from the first N images of every class; the scenario's name says so in every output.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive)]
     pub limit_per_class: Option<NonZeroUsize>,
     /// Scores N test images of every task; the scenario's name says so in every output.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive)]
     pub limit_test: Option<NonZeroUsize>,
 }
 

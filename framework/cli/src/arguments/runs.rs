@@ -5,7 +5,7 @@ use std::{num::NonZeroUsize, path::PathBuf};
 use clap::Args;
 use clf_core::{clip::Precision, config::UserLayer};
 
-use super::{CheckpointArguments, ComparisonArguments, DataArguments, LimitArguments, ModelArguments};
+use super::{CheckpointArguments, ComparisonArguments, DataArguments, LimitArguments, ModelArguments, positive};
 use crate::paths;
 
 /// What runs are made with, whichever the method, scenario and seed.
@@ -35,7 +35,7 @@ pub struct SetupArguments {
     pub limits: LimitArguments,
     /// Sends N images or texts through a tower at once: less memory, some 40% more time, the same batch and result up to
     /// rounding. The default is the setting train.micro-batch, all of them.
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = positive)]
     pub micro_batch: Option<NonZeroUsize>,
     #[command(flatten)]
     pub precision: PrecisionArguments,
@@ -69,7 +69,9 @@ impl PrecisionArguments {
     }
 }
 
+// Of a flag that is given twice the last one counts, so that a script can pass on what its user wants otherwise.
 #[derive(Args)]
+#[command(args_override_self = true)]
 pub struct RunArguments {
     /// The method, see `clf list methods`.
     #[arg(long)]

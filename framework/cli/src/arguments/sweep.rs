@@ -4,6 +4,8 @@ use std::{num::NonZeroUsize, path::PathBuf};
 
 use clap::Args;
 
+use super::positive;
+
 /// Runs all points of a sweep that are not finished, and shows what came of them.
 #[derive(Args)]
 #[command(after_help = EXAMPLE)]
@@ -12,10 +14,10 @@ pub struct SweepArguments {
     #[arg(value_name = "FILE.toml")]
     pub file: PathBuf,
     /// Runs at a time, each a process of its own; the default is one for each of --devices.
-    #[arg(long, value_name = "N", conflicts_with = "slurm")]
+    #[arg(long, value_name = "N", conflicts_with = "slurm", value_parser = positive)]
     pub jobs: Option<NonZeroUsize>,
     /// Threads of every run; the default is the cores divided by the runs at a time, or `RAYON_NUM_THREADS`.
-    #[arg(long, value_name = "N", conflicts_with = "slurm")]
+    #[arg(long, value_name = "N", conflicts_with = "slurm", value_parser = positive)]
     pub threads: Option<NonZeroUsize>,
     /// Devices of the runs at a time, in turn, for example cuda:0,cuda:1; the default is `device` in the file.
     #[arg(long, value_name = "DEVICE,...", value_delimiter = ',')]

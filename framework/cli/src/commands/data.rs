@@ -11,7 +11,7 @@ mod verify;
 use std::{fs, path::Path};
 
 use clf_core::{
-    Error,
+    Error, counted,
     data::{
         DatasetError, Split,
         prepared::{self, Form, Made},
@@ -62,7 +62,7 @@ pub fn prepare(arguments: &PrepareArguments) -> Result<(), Error> {
     }
     let line = |(split, images, bytes, made, path): &(Split, usize, u64, bool, std::path::PathBuf)| {
         let made = if *made { "prepared" } else { "was prepared before" };
-        format!("{split}: {images} images, {:.1} MB, {made}, {}", *bytes as f64 / 1e6, path.display())
+        format!("{split}: {}, {:.1} MB, {made}, {}", counted(*images, "image"), *bytes as f64 / 1e6, path.display())
     };
     print(&rows.iter().map(line).collect::<Vec<_>>().join("\n"))
 }

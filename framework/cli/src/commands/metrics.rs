@@ -1,7 +1,7 @@
 use std::path::Path;
 
 use clf_core::{
-    Error,
+    Error, counted,
     metrics::{AccuracyMatrix, Metrics},
     store,
 };
@@ -148,5 +148,5 @@ fn check_count(flag: &str, given: usize, tasks: usize) -> Result<(), Error> {
     if given == tasks {
         return Ok(());
     }
-    Err(Error::config(flag, format!("{given} given for {tasks} tasks; give one for each")))
+    Err(Error::config(flag, format!("{given} given for {}; give one for each", counted(tasks, "task"))))
 }

@@ -1,6 +1,6 @@
 use std::{collections::BTreeSet, env, num::NonZeroUsize, path::Path, thread, time::Duration};
 
-use clf_core::Error;
+use clf_core::{Error, counted};
 use clf_report::Format;
 use clf_scenarios::ScenarioFile;
 use serde::Serialize;
@@ -108,7 +108,11 @@ impl<'a> Sweep<'a> {
 
     fn refusal(&self, point: &Point, earlier: &Earlier, count: usize) -> Error {
         let reason = earlier.reason().unwrap_or_default();
-        let more = if count > 1 { format!(", and so it is with {} more points", count - 1) } else { String::new() };
+        let more = if count > 1 {
+            format!(", and so it is with {}", counted(count - 1, "other point"))
+        } else {
+            String::new()
+        };
         let take = if *earlier == Earlier::OtherBuild { "--any-build takes such runs as they are, " } else { "" };
         let hint = format!("{take}--overwrite repeats them (not with --slurm), --out begins elsewhere");
         Error::config(self.place.run(&point.name).display().to_string(), format!("{reason}{more}\n  hint: {hint}"))
@@ -148,8 +152,8 @@ impl<'a> Sweep<'a> {
     fn announce(&self, todo: usize, jobs: usize, threads: Option<usize>) {
         let earlier = self.points.iter().filter(|point| finished(&self.place.run(&point.name)).is_some()).count();
         let each = threads.map_or_else(String::new, |threads| format!(", RAYON_NUM_THREADS={threads} each"));
-        let count = self.points.len();
-        progress::say(&format!("{count} points: {earlier} finished earlier, {todo} to run, {jobs} at a time{each}"));
+        let points = counted(self.points.len(), "point");
+        progress::say(&format!("{points}: {earlier} finished earlier, {todo} to run, {jobs} at a time{each}"));
     }
 
     /// Runs one point, as a task of a job array does.
@@ -192,8 +196,8 @@ impl<'a> Sweep<'a> {
         };
         let (busy, free): (Vec<&Point>, Vec<&Point>) = todo.points.iter().copied().partition(|point| busy(point));
         let finished = self.points.len() - todo.points.len();
-        let count = self.points.len();
-        let line = format!("{count} points: {finished} finished or left out, {} submitted or running", busy.len());
+        let points = counted(self.points.len(), "point");
+        let line = format!("{points}: {finished} finished or left out, {} submitted or running", busy.len());
         progress::say(&format!("{line}, {} to submit", free.len()));
         let jobs = if free.is_empty() { Vec::new() } else { self.hand_over(&free)? };
         if self.arguments.json {
@@ -205,7 +209,7 @@ impl<'a> Sweep<'a> {
             } else {
                 format!("submitted as job {job}")
             };
-            print(&format!("{points} points, {what}, {}", script.display()))?;
+            print(&format!("{}, {what}, {}", counted(*points, "point"), script.display()))?;
         }
         if jobs.is_empty() { print("nothing to submit") } else { Ok(()) }
     }
@@ -291,7 +295,8 @@ impl<'a> Sweep<'a> {
     fn verdict(&self, outcome: &Outcome) -> Result<(), Error> {
         let Outcome { finished, failed, unfinished, .. } = *outcome;
         if unfinished > 0 {
-            let reason = format!("{finished} runs finished, {unfinished} did not; the same command goes on with them");
+            let runs = counted(finished, "run");
+            let reason = format!("{runs} finished, {unfinished} did not; the same command goes on with them");
             return Err(Error::Stopped(reason));
         }
         if failed > 0 {

@@ -2,7 +2,6 @@
 //! thread is caught by the runtime and would be a line in a log, and the numbers after it would be wrong.
 
 use std::{
-    any::Any,
     fmt,
     panic::{self, AssertUnwindSafe, PanicHookInfo},
     process::{self, ExitCode},
@@ -15,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use clf_core::Error;
+use clf_core::{Error, panics::words};
 use tracing::{Event, Metadata, Subscriber, field::Visit};
 use tracing_subscriber::{
     Layer,
@@ -92,7 +91,7 @@ pub fn within<T: Send + 'static>(patience: Duration, work: impl FnOnce() -> T + 
     ON_TRIAL.store(matches!(answer, Err(RecvTimeoutError::Timeout)), Ordering::SeqCst);
     match answer {
         Ok(Ok(value)) => Ok(value),
-        Ok(Err(payload)) => Err(first.unwrap_or_else(|| first_line(&text(&*payload)))),
+        Ok(Err(payload)) => Err(first.unwrap_or_else(|| first_line(&words(&*payload)))),
         Err(_) => Err(first.unwrap_or_else(|| format!("it does not answer within {} s", patience.as_secs()))),
     }
 }
@@ -103,7 +102,7 @@ fn install() {
     ONCE.call_once(|| {
         let usual = panic::take_hook();
         panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
-            let message = first_line(&text(info.payload()));
+            let message = first_line(&words(info.payload()));
             let name = thread::current().name().unwrap_or_default().to_owned();
             let mut blame = blame();
             if name == TRIAL || name.starts_with(RUNNER) || message.starts_with(UNREADABLE) {
@@ -181,11 +180,6 @@ pub fn first_line(message: &str) -> String {
     let lines = message.lines().map(str::trim).filter(|line| !line.is_empty());
     let says = |line: &&str| !["An error happened during execution", "Caused by:"].contains(line);
     lines.clone().find(says).or_else(|| lines.clone().next()).unwrap_or("it does not say why").to_owned()
-}
-
-fn text(payload: &(dyn Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(ToString::to_string);
-    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "a panic without words".to_owned())
 }
 
 #[cfg(test)]

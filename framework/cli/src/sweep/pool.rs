@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use clf_core::Error;
+use clf_core::{Error, counted};
 
 use super::{
     Place,
@@ -137,8 +137,8 @@ impl<'a> Round<'a> {
             Request::Stop => running.for_each(Running::stop),
         }
         if !again {
-            let count = self.slots.iter().flatten().count();
-            progress::say(&format!("stopping {count} runs; interrupt again to stop at once"));
+            let runs = counted(self.slots.iter().flatten().count(), "run");
+            progress::say(&format!("stopping {runs}; interrupt again to stop at once"));
         }
         self.outcome.stopped.get_or_insert(request);
     }

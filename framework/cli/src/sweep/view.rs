@@ -6,7 +6,7 @@ use std::{
 };
 
 use clf_core::{
-    Error,
+    Error, counted,
     metrics::names,
     store::{csv_line, write_atomically},
 };
@@ -129,7 +129,12 @@ impl<'a> View<'a> {
             let count = self.states.get(state.name())?;
             Some(format!("{count} {}", state.name()))
         });
-        format!("{} points: {}; {}", self.points.len(), parts.collect::<Vec<_>>().join(", "), self.out.display())
+        format!(
+            "{}: {}; {}",
+            counted(self.points.len(), "point"),
+            parts.collect::<Vec<_>>().join(", "),
+            self.out.display()
+        )
     }
 
     /// Points that are not finished, a row each; nothing where all are.

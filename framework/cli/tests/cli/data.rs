@@ -2,7 +2,7 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 
-use super::bench::Bench;
+use super::bench::{Bench, text};
 
 const RUN: &str = "run --method zscl --scenario small.toml --json";
 
@@ -57,4 +57,26 @@ fn only_pictures_that_are_decoded_are_prepared() {
     bench.fails("data prepare mini:shapes", 3, &["mini:shapes", "decoding takes no time"]);
     bench.fails("data prepare folder:nowhere", 3, &["nowhere"]);
     bench.fails("data prepare cifar-100", 2, &["did you mean \"cifar100\"?"]);
+}
+
+#[test]
+fn a_damaged_parquet_file_is_one_error_without_the_words_of_a_panic() {
+    let bench = Bench::new();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../datasets/tests/fixtures/elsewhere");
+    let mut bytes = fs::read(fixtures.join("older.parquet")).unwrap();
+    // The kind of a page, at which the decoder panics.
+    bytes[305] ^= 0xff;
+    fs::create_dir(bench.path("broken")).unwrap();
+    fs::write(bench.path("broken/train.parquet"), bytes).unwrap();
+    let command = "data verify parquet:broken";
+    bench.fails(command, 3, &["parquet:broken", "cannot be decoded"]);
+    let output = bench.clf(command);
+    let [stdout, stderr] = [text(&output.stdout), text(&output.stderr)];
+    assert!(
+        stdout.contains("train.parquet") && stdout.contains("it cannot be decoded: called `Option::unwrap()`"),
+        "{stdout}"
+    );
+    for words in ["thread '", "unwrap", "backtrace", ".rs:"] {
+        assert!(!stderr.contains(words), "{words:?} in {stderr}");
+    }
 }

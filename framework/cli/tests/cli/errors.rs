@@ -36,7 +36,7 @@ fn an_unknown_key_gets_the_nearest_one_wherever_it_is_set() {
 fn a_value_that_cannot_be_used_names_its_key() {
     let bench = Bench::new();
     bench.fails(&format!("{RUN} --set train.lr=fast"), 2, &["train"]);
-    bench.fails(&format!("{RUN} --set train.batch-size=0"), 2, &["train.batch-size", "at least 1"]);
+    bench.fails(&format!("{RUN} --set train.batch-size=0"), 2, &["train.batch-size", "must be 1 or more"]);
     bench.fails(&format!("{RUN} --set train.lr"), 2, &["--set train.lr", "key=value"]);
     bench.fails("run --method finetune --scenario small.toml --set hook.l2.weight=1", 2, &["add --hook l2"]);
 }
@@ -260,4 +260,20 @@ fn settings_of_methods_and_hooks_are_checked_before_an_earlier_run_is_replaced()
     }
     let closed = "run --method rail --scenario small.toml --hook l2 --set method.hidden=8";
     bench.fails(closed, 2, &["hooks", "never trains a step"]);
+}
+
+#[test]
+fn none_of_what_must_be_some_is_refused_in_the_same_words() {
+    let bench = Bench::new();
+    let of_run = ["--limit-per-class", "--limit-test", "--micro-batch", "--keep-checkpoints", "--checkpoint-every"];
+    let of_run = of_run.map(|flag| (RUN, flag));
+    let others = [("sweep a.toml", "--jobs"), ("sweep a.toml", "--threads"), ("data fetch cifar10", "--jobs")];
+    for (command, flag) in of_run.into_iter().chain(others) {
+        for value in ["0", "x"] {
+            bench.fails(&format!("{command} {flag} {value}"), 2, &[flag, "must be 1 or more"]);
+        }
+    }
+    let few = bench.read("small.toml").replace("\n[reference]", "few-shot = { per-class = 0, seed = 1 }\n[reference]");
+    bench.write("few.toml", &few);
+    bench.fails("run --method finetune --scenario few.toml", 2, &["few.toml", "must be 1 or more"]);
 }

@@ -168,6 +168,43 @@ fn a_bundle_is_run_again_elsewhere_to_the_same_bits() {
     assert!(why.contains("The runs are identical: 21 steps and every accuracy agree to the last bit."), "{why}");
 }
 
+/// `run` was made with the weights of `first`, and is not bundled with any others.
+#[track_caller]
+fn is_held_against_its_hash(bench: &Bench, run: &str, key: &str) {
+    let path = bench.path("first/model.safetensors");
+    let kept = fs::read(&path).unwrap();
+    let mut changed = kept.clone();
+    // The lowest bits of the last number.
+    changed[kept.len() - 4] ^= 1;
+    fs::write(&path, changed).unwrap();
+    let environment = json_of(&bench.read(format!("{run}/environment.json")));
+    let recorded = environment[key].as_str().unwrap();
+    let made_with = format!(", and the run was made with weights of {recorded}");
+    bench.fails(&format!("bundle {run}"), 4, &["first/model.safetensors", "their SHA-256 is ", &made_with]);
+    fs::write(&path, kept).unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn a_bundle_is_run_again_otherwise_where_its_reader_says_so() {
+    let bench = Bench::new();
+    bench.ok(&format!("{SMALL} --seed 3 --device cpu --set train.lr=1e-4 --out mine"));
+    bench.ok("bundle mine");
+    let folder = unpack(&bench.path("mine.tar.gz"), &bench.path("there"));
+    let flags = "--out elsewhere --device auto --seed 5 --seed 6 --set train.lr=2e-4 --hook ema";
+    let mut script = Command::new(folder.join("rerun.sh"));
+    script.args(flags.split(' ')).env("CLF", assert_cmd::cargo::cargo_bin("clf"));
+    let output = script.env("CLF_DATA", folder.join("no-data")).output().unwrap();
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    assert!(!folder.join("rerun").exists());
+    let config = fs::read_to_string(folder.join("elsewhere/config.toml")).unwrap();
+    for line in ["seed = 6 ", "lr = 0.0002 ", "[hook.ema]"] {
+        assert!(config.contains(line), "no {line:?} in {config}");
+    }
+    run_again(&folder);
+    assert_eq!(steps(&folder.join("rerun")), steps(&bench.path("mine")));
+}
+
 #[cfg(unix)]
 #[test]
 fn a_bundle_brings_weights_that_have_no_name_and_says_which_data_it_needs() {
@@ -176,6 +213,9 @@ fn a_bundle_brings_weights_that_have_no_name_and_says_which_data_it_needs() {
     let arguments = "--method finetune --scenario small.toml --model first/model.safetensors --activation quick-gelu \
                      --start first/model.safetensors --set train.lr=1e-4 --limit-per-class 3 --out second";
     bench.ok(&format!("run {arguments}"));
+    is_held_against_its_hash(&bench, "second", "weights-sha256");
+    bench.ok("run --method finetune --scenario small.toml --start first/model.safetensors --out third");
+    is_held_against_its_hash(&bench, "third", "start-sha256");
     bench.ok("bundle second --with-weights --with-predictions");
     let folder = unpack(&bench.path("second.tar.gz"), &bench.path("elsewhere"));
     for file in ["model.safetensors", "predictions/02.npy", "weights/model/model.safetensors"] {

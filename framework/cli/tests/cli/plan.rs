@@ -1,6 +1,12 @@
 //! `clf plan`: the arguments of a run, and what it will take.
 
-use std::{fs, path::Path};
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
 
 use serde_json::Value;
 
@@ -60,6 +66,62 @@ fn a_plan_without_measuring_starts_nothing_and_says_how_rough_it_is() {
 }
 
 #[test]
+fn a_plan_without_measuring_counts_checkpoints_and_every_text() {
+    let bench = Bench::new();
+    let run = "--method zscl --scenario small.toml --set train.steps=12 --checkpoint-every 3 --keep-checkpoints 2";
+    let made = plan(&bench, &format!("--dry {run}"));
+    bench.ok(&format!("run {run} --out run --device cpu"));
+    let sizes =
+        fs::read_dir(bench.path("run/checkpoints")).unwrap().map(|file| file.unwrap().metadata().unwrap().len());
+    let (planned, found) = (made["checkpoint-bytes"].as_u64().unwrap(), sizes.max().unwrap());
+    assert!((planned as f64 / found as f64 - 1.0).abs() < 0.05, "{planned} and {found}");
+    assert_eq!(made["disk"]["checkpoints"].as_u64(), Some(2 * planned));
+    let weights = fs::metadata(bench.path("run/model.safetensors")).unwrap().len();
+    let rest = made["disk-bytes"].as_u64().unwrap() - 2 * planned;
+    assert!((rest as f64 / weights as f64 - 1.0).abs() < 0.05, "{rest} and {weights}");
+
+    let texts = |key: &str, arguments: &str| {
+        plan(&bench, &format!("--dry --scenario small.toml --method {arguments}"))["batch"][key].as_u64().unwrap()
+    };
+    assert_eq!(texts("texts", "finetune"), 2);
+    assert_eq!(texts("texts", "finetune --set method.negatives=seen-classes"), 4);
+    let drawn = "finetune --set method.negatives=reference-texts --set method.negatives-count=9";
+    assert_eq!(texts("texts", drawn), 11);
+    assert_eq!(texts("texts", "der++"), 2 + 4);
+    assert_eq!([texts("teacher-texts", "zscl"), texts("teacher-texts", "zscl --set hook.distill.cache=false")], [0, 2]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_plan_removes_what_a_killed_one_left() {
+    let bench = Bench::new();
+    let wait = |is_there: &dyn Fn() -> bool| {
+        while !is_there() {
+            thread::sleep(Duration::from_millis(5));
+        }
+    };
+    let folders = || -> Vec<PathBuf> {
+        let paths = fs::read_dir(bench.path("")).unwrap().map(|entry| entry.unwrap().path());
+        paths.filter(|path| path.to_string_lossy().contains("/.clf-plan-")).collect()
+    };
+    let arguments = "plan --device cpu --method finetune --scenario small.toml --steps";
+    let mut command = Command::new(assert_cmd::cargo::cargo_bin("clf"));
+    command.args(arguments.split(' ')).arg("200").current_dir(bench.path("")).env("CLF_DATA", bench.path("data"));
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    wait(&|| folders().iter().any(|folder| folder.join("run").exists()));
+    let left = folders().remove(0);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // The process that measures goes on alone, and is left in peace.
+    bench.ok(&format!("{arguments} 4"));
+    assert!(left.exists());
+    let lock = || File::options().append(true).open(left.join(".lock")).unwrap();
+    wait(&|| lock().try_lock().is_ok());
+    bench.ok(&format!("{arguments} 4"));
+    assert_eq!(folders(), Vec::<PathBuf>::new());
+}
+
+#[test]
 fn data_that_is_not_there_is_played_by_noise() {
     let bench = Bench::new();
     let arguments = "--method zscl --scenario cil-cifar100-50 --model mini-clip --steps 4 --set train.batch-size=4";
@@ -73,7 +135,11 @@ fn data_that_is_not_there_is_played_by_noise() {
 fn a_plan_fails_where_the_run_would() {
     let bench = Bench::new();
     bench.fails("plan --method zslc --scenario small.toml", 2, &["did you mean \"zscl\"?"]);
-    bench.fails("plan --method zscl --scenario small.toml --set train.batch-size=0", 2, &["batch-size", "at least 1"]);
+    bench.fails(
+        "plan --method zscl --scenario small.toml --set train.batch-size=0",
+        2,
+        &["batch-size", "must be 1 or more"],
+    );
     bench.fails("plan --method zscl --scenario small.toml --dry --steps 4", 2, &["--steps"]);
     bench.write("lost.toml", "summary = 'x'\nprocedure = 'mtil'\ntasks = [{ dataset = 'folder:lost' }]\n");
     bench.fails("plan --method finetune --scenario lost.toml", 3, &["lost"]);

@@ -175,6 +175,62 @@ fn a_damaged_checkpoint_gives_way_to_an_older_one_and_none_is_an_error() {
     assert_eq!(checkpoints(&bench, "run").len(), files.len(), "nothing is removed");
 }
 
+/// Loses, cuts and changes `file` of the run in turn: each time `command` says so, leaves all as it is, and the file comes back.
+#[track_caller]
+fn is_missed(bench: &Bench, command: &str, file: &str) {
+    let path = bench.path("run").join(file);
+    let whole = fs::read(&path).unwrap();
+    let says = |what: &str| bench.fails(command, 3, &["run: ", file, what, "--out", "--overwrite"]);
+    fs::remove_file(&path).unwrap();
+    says("is missing, which the run wrote");
+    assert!(!path.exists());
+    fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+    says("is damaged: it has");
+    let mut changed = whole.clone();
+    changed[whole.len() / 2] ^= 1;
+    fs::write(&path, &changed).unwrap();
+    says("is damaged: its content is not what the run wrote");
+    assert_eq!(fs::read(&path).unwrap(), changed);
+    fs::write(&path, &whole).unwrap();
+}
+
+#[test]
+fn a_run_that_goes_on_misses_what_its_finished_tasks_wrote() {
+    let bench = Bench::new();
+    let command = format!("{RUN} --out run --keep-checkpoints 99");
+    bench.ok(&command);
+    bench.ok(&format!("{RUN} --out whole"));
+    // As it was before the last task was scored.
+    let result = bench.read("run/result.json").replace("\"finished\": true", "\"finished\": false");
+    bench.write("run/result.json", &result);
+    let before = bench.read("run/metrics.jsonl");
+    for file in ["predictions/01.npy", "model.safetensors", "metrics.jsonl", "timing.jsonl", "zero-shot.npy"] {
+        is_missed(&bench, &command, file);
+    }
+    assert_eq!(bench.read("run/metrics.jsonl"), before);
+    // What is written again is not missed.
+    fs::remove_file(bench.path("run/predictions/02.npy")).unwrap();
+    fs::remove_file(bench.path("run/matrix.csv")).unwrap();
+    let output = bench.clf(&command);
+    assert!(text(&output.stderr).contains("goes on in run after 2 tasks"), "{}", text(&output.stderr));
+    assert_same(&bench, "run", "whole");
+}
+
+#[test]
+fn a_finished_run_is_whole_or_says_what_it_misses() {
+    let bench = Bench::new();
+    let command = format!("{RUN} --out run");
+    let shown = bench.ok(&command);
+    for file in ["predictions/00.npy", "model.safetensors", "metrics.jsonl", "matrix.npy"] {
+        is_missed(&bench, &command, file);
+    }
+    assert_eq!(bench.ok(&command), shown);
+    fs::remove_file(bench.path("run/files.json")).unwrap();
+    bench.fails(&command, 3, &["run: files.json is missing"]);
+    bench.ok(&format!("{command} --overwrite"));
+    assert!(bench.read("run/files.json").contains("predictions/02.npy"));
+}
+
 #[test]
 #[cfg(unix)]
 fn two_programs_do_not_work_on_one_run() {

@@ -1,7 +1,5 @@
 use std::{
-    any::Any,
     mem,
-    panic::{self, AssertUnwindSafe},
     path::{Path, PathBuf},
     sync::Arc,
     thread,
@@ -14,7 +12,10 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::dataset::{DatasetError, Samples};
-use crate::random::{Key, Purpose};
+use crate::{
+    panics,
+    random::{Key, Purpose},
+};
 
 /// Batches that are decoded ahead of the one in use.
 const PREFETCH: usize = 3;
@@ -80,18 +81,16 @@ pub fn load_batch(
     let mut pixels = vec![0.0; indices.len() * plane];
     pixels.par_chunks_mut(plane).zip(indices).try_for_each(|(target, &index)| {
         // A decoder that panics on a strange file must not take the reason with it.
-        panic::catch_unwind(AssertUnwindSafe(|| load_image(samples, index, epoch, transform, target)))
-            .unwrap_or_else(|payload| Err(panicked(samples, index, &*payload)))
+        panics::caught(|| load_image(samples, index, epoch, transform, target))
+            .unwrap_or_else(|words| Err(panicked(samples, index, &words)))
     })?;
     let labels = indices.iter().filter_map(|&index| samples.label(index)).collect();
     Ok(HostBatch { pixels, labels, indices: indices.to_vec() })
 }
 
-fn panicked(samples: &dyn Samples, index: usize, payload: &(dyn Any + Send)) -> DatasetError {
-    let message = payload.downcast_ref::<String>().map(String::as_str);
-    let message = message.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
+fn panicked(samples: &dyn Samples, index: usize, words: &str) -> DatasetError {
     let path = samples.source(index).map_or_else(|| PathBuf::from(format!("image {index}")), Path::to_owned);
-    DatasetError::Corrupt { path, reason: format!("reading image {index} of the set panicked: {message}") }
+    DatasetError::Corrupt { path, reason: format!("reading image {index} of the set panicked: {words}") }
 }
 
 fn load_image(

@@ -60,7 +60,7 @@ impl TrainSettings {
             [("train.batch-size", self.batch_size), ("train.reference-batch-size", self.reference_batch_size)];
         for (place, value) in positive {
             if value == 0 {
-                return Err(Error::config(place, "must be at least 1"));
+                return Err(Error::config(place, "must be 1 or more"));
             }
         }
         let finite =
@@ -76,7 +76,7 @@ impl TrainSettings {
             }
         }
         if self.steps == 0 && self.epochs == 0 {
-            return Err(Error::config("train.steps", "must be at least 1 when train.epochs is 0"));
+            return Err(Error::config("train.steps", "must be 1 or more when train.epochs is 0"));
         }
         Ok(())
     }
@@ -100,7 +100,7 @@ impl EvalSettings {
     /// Names the setting.
     pub fn check(&self) -> Result<(), Error> {
         match self.batch_size {
-            0 => Err(Error::config("eval.batch-size", "must be at least 1")),
+            0 => Err(Error::config("eval.batch-size", "must be 1 or more")),
             _ => Ok(()),
         }
     }

@@ -55,7 +55,7 @@ impl RegularizerHook for Ema {
 
     fn check(&self) -> Result<(), Error> {
         if self.every == 0 {
-            return Err(Error::config("hook.ema.every", "must be at least 1"));
+            return Err(Error::config("hook.ema.every", "must be 1 or more"));
         }
         if !(0.0..=1.0).contains(&self.decay) {
             return Err(Error::config("hook.ema.decay", "must be from 0 to 1"));

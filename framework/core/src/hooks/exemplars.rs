@@ -104,7 +104,7 @@ impl RegularizerHook for Exemplars {
 
     fn check(&self) -> Result<(), Error> {
         if self.size == 0 || self.scan == 0 {
-            return Err(Error::config("hook.exemplars", "size and scan must be at least 1"));
+            return Err(Error::config("hook.exemplars", "size and scan must be 1 or more"));
         }
         Ok(())
     }

@@ -40,7 +40,7 @@ impl RegularizerHook for WeightEnsemble {
 
     fn check(&self) -> Result<(), Error> {
         if self.every == 0 {
-            return Err(Error::config("hook.weight-ensemble.every", "must be at least 1"));
+            return Err(Error::config("hook.weight-ensemble.every", "must be 1 or more"));
         }
         if !(0.0..=1.0).contains(&self.alpha) {
             return Err(Error::config("hook.weight-ensemble.alpha", "must be from 0 to 1"));

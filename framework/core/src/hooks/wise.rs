@@ -48,7 +48,7 @@ impl RegularizerHook for Wise {
             return Err(Error::config("hook.wise.fisher-floor", "must be positive"));
         }
         if self.fisher_images == 0 {
-            return Err(Error::config("hook.wise.fisher-images", "must be at least 1"));
+            return Err(Error::config("hook.wise.fisher-images", "must be 1 or more"));
         }
         Ok(())
     }

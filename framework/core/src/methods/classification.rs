@@ -123,7 +123,7 @@ impl Method for Classification {
 
     fn check(&self) -> Result<(), Error> {
         if self.negatives == Negatives::ReferenceTexts && self.negatives_count == 0 {
-            return Err(Error::config("method.negatives-count", "must be at least 1, or method.negatives none"));
+            return Err(Error::config("method.negatives-count", "must be 1 or more, or method.negatives none"));
         }
         below_one("method.label-smoothing", self.label_smoothing)
     }

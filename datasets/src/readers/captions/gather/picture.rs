@@ -1,8 +1,8 @@
 //! A linked picture as it is kept.
 
-use std::{fs, io::Cursor, panic, path::Path};
+use std::{fs, io::Cursor, path::Path};
 
-use clf_core::data::DatasetError;
+use clf_core::{data::DatasetError, panics};
 use image::{DynamicImage, codecs::jpeg::JpegEncoder, imageops::FilterType};
 
 use super::{super::super::picture, Outcome, write_error};
@@ -15,7 +15,7 @@ pub(super) fn keep(bytes: &[u8], path: &Path, side: u32) -> Result<Outcome, Data
     let draft = path.with_extension("part");
     fs::write(&draft, bytes).map_err(write_error(&draft))?;
     // A decoder that panics on a hostile file must not end the whole work.
-    let image = panic::catch_unwind(|| picture::decode(&draft));
+    let image = panics::caught(|| picture::decode(&draft));
     let outcome = match image {
         Ok(Ok(image)) if is_slim(&image) => Outcome::Dead("far from square".to_owned()),
         Ok(Ok(image)) => {

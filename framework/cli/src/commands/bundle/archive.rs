@@ -92,7 +92,8 @@ fn append(tar: &mut Builder<impl Write>, folder: &str, entry: &Entry) -> io::Res
     let (size, content) = entry.content.open()?;
     let mut header = Header::new_gnu();
     header.set_size(size);
-    header.set_mode(0o644);
+    let is_script = Path::new(&entry.name).extension().is_some_and(|ending| ending == "sh");
+    header.set_mode(if is_script { 0o755 } else { 0o644 });
     header.set_mtime(TIME);
     tar.append_data(&mut header, format!("{folder}/{}", entry.name), content)
 }

@@ -5,7 +5,7 @@ use std::{
 
 use clf_core::{
     Error,
-    store::{Environment, read_environment, read_run},
+    store::{Environment, RunStore, read_environment, read_run},
 };
 use clf_scenarios::ScenarioFile;
 
@@ -14,7 +14,10 @@ use super::{
     paths::{first_absolute, without_home},
     texts::Subject,
 };
-use crate::rerun::{Rerun, SCENARIO};
+use crate::{
+    device, model,
+    rerun::{Rerun, SCENARIO},
+};
 
 /// Files of a run that a bundle takes as they are, where the run has them.
 const RECORDS: [&str; 11] = [
@@ -48,7 +51,7 @@ impl Bundle {
     ///
     /// # Errors
     ///
-    /// When the folder holds no run, or a file that is needed is missing or damaged.
+    /// When the folder holds no run, a file that is needed is missing or damaged, or weights are no longer those of the run.
     pub fn collect(folder: &Path, with_weights: bool, with_predictions: bool) -> Result<Self, Error> {
         let rerun = Rerun::read(folder)?;
         let mut environment = read_environment(folder)?;
@@ -72,6 +75,12 @@ impl Bundle {
         if with_weights {
             bundle.file(WEIGHTS, folder.join(WEIGHTS))?;
         }
+        if let Some(path) = rerun.model_file() {
+            check_weights(&path, &model::read_file(&path, None)?.dict.sha256(), &environment.weights_sha256)?;
+        }
+        if let (Some(path), Some(sha256)) = (rerun.start_file(), &environment.start_sha256) {
+            check_weights(&path, &model::sha256_of_start(&path, &device::open("cpu")?)?, sha256)?;
+        }
         let model = bundle.weights("model", rerun.model_file())?;
         let start = bundle.weights("start", rerun.start_file())?;
         environment.start = start.as_ref().map(PathBuf::from);
@@ -83,7 +92,7 @@ impl Bundle {
         let subject = Subject { rerun: &rerun, environment: &environment, scenario: &scenario, arguments: &arguments };
         bundle.describe(&subject, &environment)?;
         bundle.entries.sort_by(|a, b| a.name.cmp(&b.name));
-        bundle.remark(is_finished);
+        bundle.remark(folder, is_finished);
         Ok(bundle)
     }
 
@@ -135,7 +144,7 @@ impl Bundle {
     }
 
     /// Says what the maker may not expect.
-    fn remark(&mut self, is_finished: bool) {
+    fn remark(&mut self, folder: &Path, is_finished: bool) {
         let text = |entry: &Entry| match &entry.content {
             Content::Bytes(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
             Content::File(path) if path.ends_with("config.toml") => fs::read_to_string(path).ok(),
@@ -146,7 +155,11 @@ impl Bundle {
                 self.remarks.push(format!("{} names a path of this machine: {path}", entry.name));
             }
         }
-        if !is_finished {
+        if is_finished {
+            if let Err(Error::NotWhole { what, .. }) = RunStore::check_finished(folder) {
+                self.remarks.push(what);
+            }
+        } else {
             self.remarks.push("the run is not finished; the bundle repeats it all the same".to_owned());
         }
     }
@@ -161,4 +174,16 @@ impl Bundle {
         self.entries.push(Entry { name: name.to_owned(), content: Content::File(path) });
         Ok(())
     }
+}
+
+/// Refuses weights that the run was not made with.
+fn check_weights(path: &Path, found: &str, recorded: &str) -> Result<(), Error> {
+    if found == recorded {
+        return Ok(());
+    }
+    let reason = format!(
+        "their SHA-256 is {found}, and the run was made with weights of {recorded}\n  hint: put the weights of the run back, or make \
+         the run anew with these"
+    );
+    Err(Error::UnusableModel { path: path.to_owned(), reason })
 }

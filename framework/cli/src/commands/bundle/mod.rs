@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clf_core::{Error, store::RunStore};
+use clf_core::{Error, counted, store::RunStore};
 
 use super::print;
 use crate::{arguments::BundleArguments, progress, run_folders};
@@ -21,7 +21,7 @@ use files::Bundle;
 pub fn bundle(arguments: &BundleArguments) -> Result<(), Error> {
     if let Some(archive) = &arguments.check {
         let count = check::check(archive)?;
-        return print(&format!("{}: {count} files, all as in SHA256SUMS", archive.display()));
+        return print(&format!("{}: {}, all as in SHA256SUMS", archive.display(), counted(count, "file")));
     }
     let run = arguments.run.as_deref().unwrap_or(Path::new("."));
     run_folders::check_each("bundle", &[run])?;

@@ -20,11 +20,12 @@ pub struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    /// `rerun.sh`: makes the run again beside the record, into the folder `rerun`.
+    /// `rerun.sh`: makes the run again beside the record, into the folder `rerun` unless it is told otherwise: of a flag that
+    /// is given twice, `clf run` takes the last.
     pub fn script(&self) -> String {
         format!(
-            "#!/bin/sh\n# Makes the run again into the folder rerun; CLF names the program, further arguments are passed on.\n\
-             set -e\ncd \"$(dirname \"$0\")\"\nexec \"${{CLF:-clf}}\" {} --out rerun \"$@\"\n",
+            "#!/bin/sh\n# Makes the run again into the folder rerun. Flags of clf run take the place of those below, for example\n\
+             # --device cuda:0 or --out elsewhere; paths in them begin in this folder. CLF names the program.\nset -e\ncd \"$(dirname \"$0\")\"\nexec \"${{CLF:-clf}}\" {} --out rerun \"$@\"\n",
             shell::line(self.arguments)
         )
     }
@@ -54,7 +55,8 @@ impl Subject<'_> {
             "# {method} on {scenario}, seed {seed}\n\nMade by clf {version}{revision} (SHA-256 of the program {program}) on {device}, \
              {precision}, {threads} threads, as\n\n```\nclf {typed}\n```\n\n## Make it again\n\n```\nsha256sum -c SHA256SUMS\n\
              sh rerun.sh\nclf why . rerun\n```\n\n`rerun.sh` calls `clf`, or the program that `CLF` names, and writes the folder `rerun`; \
-             `clf why` says what sets it apart from the record. On the CPU, with the same version, nothing does.\n\n## Needed\n\n{needs}\n",
+             `clf why` says what sets it apart from the record. Flags of `clf run` take the place of the recorded ones: \
+             `./rerun.sh --device cuda:0 --out elsewhere`; paths in them begin in this folder. On the CPU, with the same version, nothing does.\n\n## Needed\n\n{needs}\n",
             method = rerun.method,
             scenario = rerun.scenario,
             seed = rerun.seed,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use clf_core::{
-    Error,
+    Error, counted,
     data::{DatasetError, Samples, Split},
     registry,
 };
@@ -48,7 +48,7 @@ pub fn verify(arguments: &VerifyArguments) -> Result<(), Error> {
     }
     Err(DatasetError::Unsuitable {
         dataset: name.clone(),
-        reason: format!("{damaged} of {images} images cannot be decoded"),
+        reason: format!("{damaged} of {} cannot be decoded", counted(images, "image")),
         hint: "get the files above again: delete the dataset's folder and fetch or import it anew".to_owned(),
     }
     .into())
@@ -85,7 +85,7 @@ fn show(rows: &[Verified], json: bool) -> Result<(), Error> {
     }
     let mut lines = Vec::new();
     for row in rows {
-        lines.push(format!("{}: {} images, {} damaged", row.split, row.images, row.damaged));
+        lines.push(format!("{}: {}, {} damaged", row.split, counted(row.images, "image"), row.damaged));
         lines.extend(row.first.iter().map(|line| format!("  {line}")));
         if row.damaged > row.first.len() {
             lines.push(format!("  and {} more", row.damaged - row.first.len()));

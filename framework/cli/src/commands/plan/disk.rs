@@ -4,8 +4,17 @@ use std::{collections::BTreeMap, num::NonZeroUsize, path::Path};
 
 use clf_core::store::KEPT_CHECKPOINTS;
 
+use crate::room::Room;
+
 /// Bytes of the header of an array.
 const HEADER: u64 = 128;
+/// Bytes of the predictions on an image: five numbers, where both protocols are judged.
+const PREDICTION: u64 = 20;
+/// Bytes that a step adds to `metrics.jsonl` and `timing.jsonl` and to TensorBoard's files, as seen on `mtil-mini`.
+const LINES: u64 = 500;
+const CURVES: u64 = 500;
+/// Bytes of settings, tables and messages.
+const RECORD: u64 = 50_000;
 
 /// How much longer a run is than the measured one.
 pub struct Growth<'a> {
@@ -51,6 +60,19 @@ pub fn of_run(files: &BTreeMap<String, u64>, growth: &Growth<'_>) -> BTreeMap<St
         growth.rows.len() as u64 * HEADER + images * predictions.div_ceil(scored.max(1)),
     );
     kinds
+}
+
+/// The same without anything measured: of a run with so many steps, and so many images in each row.
+pub fn by_arithmetic(room: &Room, steps: usize, rows: &[usize]) -> BTreeMap<String, u64> {
+    let (steps, images) = (steps as u64, rows.iter().sum::<usize>() as u64);
+    let kinds = [
+        ("model.safetensors", room.weights),
+        ("metrics.jsonl, timing.jsonl", steps * LINES),
+        ("tensorboard", steps * CURVES),
+        ("predictions", rows.len() as u64 * HEADER + images * PREDICTION),
+        ("the record", RECORD),
+    ];
+    kinds.into_iter().filter(|(_, bytes)| *bytes > 0).map(|(kind, bytes)| (kind.to_owned(), bytes)).collect()
 }
 
 /// Bytes of the checkpoints, of the largest size: those that stay for good, and those that are there while the run goes on, the

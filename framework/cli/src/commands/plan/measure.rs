@@ -16,6 +16,7 @@ use clf_core::{Error, Scenario, engine::Saving, store::write_atomically, task::T
 use serde::{Deserialize, Serialize};
 
 use super::{
+    folder::MeasuringFolder,
     opened::{Opened, Parts},
     short::{Short, Size, extremes},
     tasks::Plans,
@@ -82,8 +83,7 @@ fn steps(arguments: &PlanArguments, opened: &Opened, plans: &Plans) -> usize {
 /// When the run could not be made.
 pub fn apart(arguments: &PlanArguments, opened: &Opened, plans: &Plans, out: &Path) -> Result<Measured, Error> {
     let place = paths::nearest(out);
-    let folder = tempfile::Builder::new().prefix(".clf-plan-").tempdir_in(place);
-    let folder = folder.map_err(|error| Error::io("create a folder in", place, error))?;
+    let folder = MeasuringFolder::create_in(place)?;
     let own = env::current_exe().map_err(|error| Error::io("find", "the program itself", error))?;
     let steps = steps(arguments, opened, plans);
     say(&format!("measuring {steps} steps of up to two tasks; --dry measures nothing"));
@@ -92,7 +92,8 @@ pub fn apart(arguments: &PlanArguments, opened: &Opened, plans: &Plans, out: &Pa
     // The engine makes one step more, the end point of the schedule.
     let settings = [format!("train.steps={}", steps - 1), "train.epochs=0".to_owned()];
     child.args(settings.iter().flat_map(|setting| ["--set", setting.as_str()]));
-    let output = output_of(&mut child).map_err(|error| Error::io("start", &own, error))?;
+    let output =
+        folder.lock().and_then(|lock| output_of(child.stdin(lock))).map_err(|error| Error::io("start", &own, error))?;
     let Some(output) = output else { return Err(Error::Stopped("nothing was measured".to_owned())) };
     if !output.status.success() {
         return Err(failed(&output));
@@ -106,7 +107,7 @@ pub fn apart(arguments: &PlanArguments, opened: &Opened, plans: &Plans, out: &Pa
 /// program, which removes the folder.
 fn output_of(child: &mut Command) -> io::Result<Option<Output>> {
     let stop = stop_flag();
-    let mut child = child.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+    let mut child = child.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
     let stderr = child.stderr.take();
     let reader = thread::spawn(move || {
         let mut said = Vec::new();

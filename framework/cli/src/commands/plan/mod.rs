@@ -6,12 +6,14 @@
 
 mod disk;
 mod estimate;
+mod folder;
 mod measure;
 mod needs;
 mod opened;
 mod short;
 mod show;
 mod tasks;
+mod texts;
 mod watch;
 mod work;
 
@@ -26,7 +28,11 @@ use clf_core::Error;
 use serde::Serialize;
 
 use super::{print, print_json};
-use crate::{arguments::PlanArguments, device, paths};
+use crate::{
+    arguments::{CheckpointArguments, PlanArguments},
+    device, paths,
+    room::{Room, parameters},
+};
 use disk::Growth;
 use estimate::Seconds;
 use measure::Measured;
@@ -86,7 +92,7 @@ pub fn plan(arguments: &PlanArguments) -> Result<(), Error> {
     needs.insert(0, needs::of_weights(&model, is_there));
     let mut estimate = Estimate::by_arithmetic(&opened, plans.clone(), model, folder, needs)?;
     if arguments.dry {
-        estimate.guess(&opened, &device::describe(&device::open(&run.setup.data.device)?))?;
+        estimate.guess(&opened, &plans, run.checkpoints, &device::describe(&device::open(&run.setup.data.device)?))?;
     } else {
         let measured = measure::apart(arguments, &opened, &plans, &estimate.folder)?;
         estimate.carry_over(&opened, plans, measured, run.checkpoints.keep_checkpoints);
@@ -106,7 +112,7 @@ impl Estimate {
         folder: PathBuf,
         needs: Vec<Need>,
     ) -> Result<Self, Error> {
-        let (parameters, trained) = work::parameters(&opened.model, opened.plan.needs.trains);
+        let (parameters, trained) = parameters(&opened.model, opened.plan.needs.trains);
         Ok(Self {
             method: opened.plan.entry.name.to_owned(),
             scenario: opened.file.head().name.clone(),
@@ -133,7 +139,13 @@ impl Estimate {
     }
 
     /// Time, memory and disk from recorded rates.
-    fn guess(&mut self, opened: &Opened, device: &str) -> Result<(), Error> {
+    fn guess(
+        &mut self,
+        opened: &Opened,
+        plans: &Plans,
+        checkpoints: CheckpointArguments,
+        device: &str,
+    ) -> Result<(), Error> {
         device.clone_into(&mut self.device);
         let threads = rayon::current_num_threads();
         if device == "cpu" {
@@ -150,11 +162,19 @@ impl Estimate {
         }
         let hooks = opened.plan.config.hooks()?.len();
         self.peak_mib = Some(work::recorded_peak_mib(&opened.model, &self.batch, opened.plan.needs, hooks));
-        if !opened.plan.needs.fixed {
-            self.disk.insert("model.safetensors".to_owned(), 4 * self.parameters as u64);
-        }
-        self.disk_bytes = self.disk.values().sum();
+        let room = Room::of(&opened.model, opened.plan.needs, &opened.plan.config, checkpoints)?;
+        self.disk = disk::by_arithmetic(&room, self.steps, &rows(opened, plans));
+        self.add_checkpoints(room.checkpoints());
         Ok(())
+    }
+
+    /// Adds bytes of checkpoints, those that stay for good and those that are there while the run goes on, and all up.
+    fn add_checkpoints(&mut self, [for_good, meanwhile]: [u64; 2]) {
+        if for_good > 0 {
+            self.disk.insert("checkpoints".to_owned(), for_good);
+        }
+        self.checkpoint_bytes = meanwhile - for_good;
+        self.disk_bytes = self.disk.values().sum();
     }
 
     /// Time, memory and disk from what was measured.
@@ -174,24 +194,23 @@ impl Estimate {
         self.peak_mib = measured.peak_mib.map(|peak| peak + grown_mib(opened, &plans, &measured));
         let mut short_rows: Vec<usize> =
             measured.spans.scorings.iter().map(|row| row.batches.iter().map(|(_, images)| images).sum()).collect();
-        let mut rows: Vec<usize> =
-            plans.rows.iter().map(|row| row.iter().map(|id| plans.tasks[*id].test).sum()).collect();
+        let rows = rows(opened, &plans);
         if opened.plan.needs.fixed {
-            // A model that never changes is scored once, and its row is recorded after every task.
-            rows = rows.repeat(plans.tasks.len() + 1);
             short_rows = short_rows.repeat(measured.picks.len() + 1);
         }
         let growth = Growth { steps: (self.steps, measured_steps), rows: &rows, short_rows: &short_rows };
         self.disk = disk::of_run(&measured.files, &growth);
-        let [for_good, meanwhile] = disk::of_checkpoints(&measured.files, keep);
-        if for_good > 0 {
-            self.disk.insert("checkpoints".to_owned(), for_good);
-        }
-        self.checkpoint_bytes = meanwhile - for_good;
-        self.disk_bytes = self.disk.values().sum();
+        self.add_checkpoints(disk::of_checkpoints(&measured.files, keep));
         self.device = measured.device;
         self.measured = Some((measured_steps, measured.seconds));
     }
+}
+
+/// Images in each row of the record.
+fn rows(opened: &Opened, plans: &Plans) -> Vec<usize> {
+    let rows: Vec<usize> = plans.rows.iter().map(|row| row.iter().map(|id| plans.tasks[*id].test).sum()).collect();
+    // A model that never changes is scored once, and its row is recorded after every task.
+    if opened.plan.needs.fixed { rows.repeat(plans.tasks.len() + 1) } else { rows }
 }
 
 /// What a long run keeps more than a short one in MiB: a teacher's features of its images, and predictions.

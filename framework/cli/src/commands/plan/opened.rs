@@ -105,15 +105,17 @@ impl Opened {
         let (train, needs) = (self.plan.config.train()?, self.plan.needs);
         let asked = Asked::of(&self.plan.config);
         let learned = plans.tasks.iter().filter(|task| task.is_learned);
-        let most = learned.max_by_key(|task| task.text);
-        let length = most.map_or(0, |task| task.length);
+        let most = learned.max_by_key(|task| task.texts.tokens() + task.teacher_texts.tokens());
+        let (texts, of_teacher) = most.map(|task| (task.texts, task.teacher_texts)).unwrap_or_default();
         let come_along = asked != Asked::Nothing || needs.memory || needs.provides_memory;
         Ok(Batch {
             images: train.batch_size,
             more_images: if come_along { train.reference_batch_size } else { 0 },
             teacher: asked != Asked::Nothing,
-            texts: most.map_or(0, |task| task.text.checked_div(length).unwrap_or_default()),
-            length,
+            texts: texts.count,
+            length: texts.length,
+            teacher_texts: of_teacher.count,
+            teacher_length: of_teacher.length,
             micro: (train.micro_batch > 0).then_some(train.micro_batch),
         })
     }

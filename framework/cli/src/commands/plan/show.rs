@@ -37,9 +37,13 @@ fn step(plan: &Estimate) -> String {
     if plan.steps == 0 {
         return format!("nothing is trained in steps; {:.1} M parameters", plan.parameters as f64 / 1e6);
     }
+    let of_teacher = match batch.teacher_texts {
+        0 => String::new(),
+        texts => format!(", {texts} of {} for a teacher", batch.teacher_length),
+    };
     let more = if batch.more_images == 0 { String::new() } else { format!(" + {}", batch.more_images) };
     format!(
-        "a step: {}{more} images, up to {} texts of {} tokens, {:.0} GFLOP; {:.1} of {:.1} M parameters are trained",
+        "a step: {}{more} images, up to {} texts of {} tokens{of_teacher}, {:.0} GFLOP; {:.1} of {:.1} M parameters are trained",
         batch.images,
         batch.texts,
         batch.length,

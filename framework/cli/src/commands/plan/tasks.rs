@@ -8,7 +8,10 @@ use clf_core::{
 };
 use serde::Serialize;
 
-use super::work::Asked;
+use super::{
+    texts::{Further, Texts},
+    work::Asked,
+};
 use crate::launch::Plan;
 
 /// Texts that are encoded at once without gradients.
@@ -33,6 +36,12 @@ pub struct TaskPlan {
     /// Amount of text in a step: classes times that length.
     #[serde(skip)]
     pub text: usize,
+    /// Texts of a step at most, those that compete with the classes of the task included.
+    #[serde(skip)]
+    pub texts: Texts,
+    /// Texts that a teacher reads in every step.
+    #[serde(skip)]
+    pub teacher_texts: Texts,
     /// Amount of text in the classifier of the task.
     #[serde(skip)]
     pub eval_text: usize,
@@ -81,22 +90,37 @@ impl Plans {
         let tasks = scenario.tasks().iter().map(|task| sizes.task(task, scenario)).collect::<Result<_, _>>()?;
         let first_differs = needs.provides_memory;
         let mut plans = Self { tasks, rows: rows(scenario, needs), first_differs, ..Self::default() };
+        plans.add_texts(&Further { config: &sizes.plan.config, reference: scenario.reference(), text: sizes.text })?;
         if needs.joint {
             plans.join();
         }
         Ok(plans)
     }
 
+    /// Adds what steps encode beside the classes of their task.
+    fn add_texts(&mut self, further: &Further<'_>) -> Result<(), Error> {
+        let mut before = Texts::default();
+        for task in &mut self.tasks {
+            let own = task.texts;
+            task.texts = own.and(further.trained(own, before)?);
+            task.teacher_texts = further.of_teacher(own, before)?;
+            before = before.and(own);
+        }
+        Ok(())
+    }
+
     /// All tasks are learned as one.
     fn join(&mut self) {
         let length = self.tasks.iter().map(|task| task.length).max().unwrap_or_default();
-        let text = length * self.tasks.iter().map(|task| task.classes).sum::<usize>();
+        let texts = Texts { count: self.tasks.iter().map(|task| task.classes).sum(), length };
         // Each task counted one more step than it has iterations.
         let steps = self.tasks.iter().map(|task| task.steps - 1).sum::<usize>() + 1;
         let new_steps = self.tasks.iter().map(|task| task.new_steps).sum();
         for (position, task) in self.tasks.iter_mut().enumerate() {
             task.is_learned = position == 0;
-            (task.steps, task.text, task.new_steps) = if position == 0 { (steps, text, new_steps) } else { (0, 0, 0) };
+            (task.steps, task.texts, task.new_steps) =
+                if position == 0 { (steps, texts, new_steps) } else { (0, Texts::default(), 0) };
+            task.text = task.texts.tokens();
         }
     }
 
@@ -127,6 +151,8 @@ impl Sizes<'_> {
             steps,
             length,
             text: length * tokens.len(),
+            texts: Texts { count: tokens.len(), length },
+            teacher_texts: Texts::default(),
             eval_text: all.chunks(TEXT_CHUNK).map(|chunk| chunk.len() * TokenBatch::new(chunk).length()).sum(),
             new_steps: self.new_steps(task, scenario),
             is_learned: !needs.fixed,

@@ -6,6 +6,9 @@ use clf_core::{
     config::Config,
 };
 use serde::Serialize;
+use toml::Value;
+
+use crate::room::parameters;
 
 /// Backward takes twice the products of forward.
 const FORWARD_AND_BACKWARD: f64 = 3.0;
@@ -42,10 +45,14 @@ pub struct Batch {
     pub more_images: usize,
     /// Whether a teacher sees those too.
     pub teacher: bool,
-    /// Class texts.
+    /// Texts of classes, and others that compete with them.
     pub texts: usize,
     /// Tokens of the longest of them, to which all are padded.
     pub length: usize,
+    /// Texts that a teacher reads in every step.
+    pub teacher_texts: usize,
+    /// Tokens of the longest of those.
+    pub teacher_length: usize,
     /// Images or texts that go through a tower at once.
     pub micro: Option<usize>,
 }
@@ -59,13 +66,20 @@ pub fn step_gflop(config: &ClipConfig, batch: &Batch, trains: Trains) -> f64 {
     let text = times(matches!(trains, Trains::Both | Trains::Text));
     let teacher = if batch.teacher { batch.more_images } else { 0 };
     let images = image * (batch.images + batch.more_images) as f64 + teacher as f64;
-    images * image_gflop(config) + text * batch.texts as f64 * text_gflop(config, batch.length)
+    let texts = text * batch.texts as f64 * text_gflop(config, batch.length);
+    let of_teacher = batch.teacher_texts as f64 * text_gflop(config, batch.teacher_length);
+    images * image_gflop(config) + texts + of_teacher
 }
 
-/// A setting of a hook that is active, as text.
-fn of_hook<'a>(config: &'a Config, hook: &str, key: &str) -> Option<&'a str> {
+/// A setting of a hook that is active.
+pub fn of_hook<'a>(config: &'a Config, hook: &str, key: &str) -> Option<&'a Value> {
     let is_active = config.hooks().is_ok_and(|hooks| hooks.iter().any(|name| name == hook));
-    config.table().get("hook")?.get(hook)?.get(key)?.as_str().filter(|_| is_active)
+    config.table().get("hook")?.get(hook)?.get(key).filter(|_| is_active)
+}
+
+/// A setting of the method.
+pub fn of_method<'a>(config: &'a Config, key: &str) -> Option<&'a Value> {
+    config.table().get("method")?.get(key)
 }
 
 /// Where the images come from on which a teacher is asked.
@@ -84,7 +98,7 @@ pub enum Asked {
 impl Asked {
     /// What the settings say.
     pub fn of(config: &Config) -> Self {
-        match of_hook(config, "distill", "images") {
+        match of_hook(config, "distill", "images").and_then(Value::as_str) {
             None => Self::Nothing,
             Some("current") => Self::Current,
             Some("memory") => Self::Memory,
@@ -96,14 +110,6 @@ impl Asked {
 /// Seconds of `gflop` on a CPU with so many threads; no rate is recorded for other devices.
 pub fn recorded_seconds(gflop: f64, threads: usize) -> f64 {
     gflop / (RECORDED_GFLOPS * threads as f64)
-}
-
-/// Numbers in all weights, and in those that are trained.
-pub fn parameters(config: &ClipConfig, trains: Trains) -> (usize, usize) {
-    config.expected_keys().iter().fold((0, 0), |(all, trained), (name, shape)| {
-        let count = shape.iter().product::<usize>();
-        (all + count, trained + if trains.includes(name) { count } else { 0 })
-    })
 }
 
 /// MiB of a training run without measuring: copies of the weights, and what forward keeps for backward.
@@ -137,11 +143,23 @@ mod tests {
     #[test]
     fn a_step_of_zscl_is_the_sum_of_its_parts() {
         // 64 images, 64 reference images, 100 texts of 77 tokens; the teacher sees the reference images.
-        let batch = Batch { images: 64, more_images: 64, teacher: true, texts: 100, length: 77, micro: None };
+        let batch = Batch {
+            images: 64,
+            more_images: 64,
+            teacher: true,
+            texts: 100,
+            length: 77,
+            teacher_texts: 0,
+            teacher_length: 0,
+            micro: None,
+        };
         let model = ClipConfig::vit_b_16();
         let gflop = step_gflop(&model, &batch, Trains::Both);
         assert!((gflop - (6730.0 + 6730.0 + 2248.0 + 1788.0)).abs() < 40.0, "{gflop}");
         assert!(step_gflop(&model, &batch, Trains::Image) < gflop - 1000.0);
+        // Backward and forward are three times forward, which is all that a teacher does.
+        let read = Batch { texts: 0, teacher_texts: 300, teacher_length: 77, ..batch };
+        assert!((step_gflop(&model, &read, Trains::Both) - gflop).abs() < 1e-6);
     }
 
     #[test]

@@ -110,12 +110,12 @@ impl SlurmSettings {
             return wrong("extra", "every entry is one option of sbatch, for example \"--mail-type=FAIL\"");
         }
         if self.array_size == 0 || self.max_parallel == Some(0) || self.cpus_per_task == Some(0) {
-            return wrong("array-size, max-parallel, cpus-per-task", "must be at least 1");
+            return wrong("array-size, max-parallel, cpus-per-task", "must be 1 or more");
         }
         match self.texts().into_iter().find(|(_, value)| {
             !matches!(value, None | Some(Value::Integer(1..) | Value::String(_) | Value::Datetime(_)))
         }) {
-            Some((key, _)) => wrong(key, "it is a text, as sbatch takes it, or a number of at least 1"),
+            Some((key, _)) => wrong(key, "it is a text, as sbatch takes it, or a number of 1 or more"),
             None => Ok(()),
         }
     }
