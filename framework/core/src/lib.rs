@@ -30,7 +30,7 @@ mod task_record;
 pub mod testing;
 
 pub use clf_clip as clip;
-pub use clf_clip::{burn, image};
+pub use clf_clip::{burn, image, kernels::product};
 pub use {erased_serde, inventory};
 
 pub use capabilities::{Capabilities, Trains};
