@@ -3,7 +3,14 @@
 #[cfg(feature = "cuda")]
 mod cuda;
 mod guard;
+#[cfg(feature = "wgpu")]
+mod wgpu;
 
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+use std::time::Duration;
+
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+use clf_core::burn::tensor::Tensor;
 use clf_core::{Error, burn::tensor::Device};
 
 pub use guard::exit_code;
@@ -15,22 +22,25 @@ enum Choice {
     Auto,
     Cpu,
     Cuda(u16),
+    /// A discrete GPU, or the best device there is.
+    Wgpu(Option<u16>),
 }
 
 impl Choice {
     fn parse(name: &str) -> Result<Self, Error> {
-        let index = |text: &str| text.parse().ok().map(Self::Cuda);
+        let numbered = |kind: &str| name.strip_prefix(kind)?.strip_prefix(':')?.parse().ok();
         let choice = match name {
             "auto" => Some(Self::Auto),
             "cpu" => Some(Self::Cpu),
             "cuda" => Some(Self::Cuda(0)),
-            _ => name.strip_prefix("cuda:").and_then(index),
+            "wgpu" => Some(Self::Wgpu(None)),
+            _ => numbered("cuda").map(Self::Cuda).or_else(|| numbered("wgpu").map(|index| Self::Wgpu(Some(index)))),
         };
-        choice.ok_or_else(|| Error::unknown("device", name, ["auto", "cpu", "cuda:0"].into_iter()))
+        choice.ok_or_else(|| Error::unknown("device", name, ["auto", "cpu", "cuda:0", "wgpu"].into_iter()))
     }
 }
 
-/// The device called `name`: `auto`, `cpu` or `cuda:N`.
+/// The device called `name`: `auto`, `cpu`, `cuda:N`, or `wgpu` and `wgpu:N`.
 ///
 /// `auto` is the first CUDA device if it computes, and the CPU otherwise; why not CUDA is said.
 ///
@@ -38,10 +48,13 @@ impl Choice {
 ///
 /// When there is no such device or it cannot be used.
 pub fn open(name: &str) -> Result<Device, Error> {
+    let asked = |device: Result<Device, String>| {
+        device.map_err(|reason| Error::config(format!("--device {name}"), format!("{reason}; or use --device cpu")))
+    };
     let device = match Choice::parse(name)? {
         Choice::Cpu => Device::flex(),
-        Choice::Cuda(index) => cuda(index)
-            .map_err(|reason| Error::config(format!("--device {name}"), format!("{reason}; or use --device cpu")))?,
+        Choice::Cuda(index) => asked(cuda(index))?,
+        Choice::Wgpu(index) => asked(wgpu(index))?,
         Choice::Auto => cuda(0).unwrap_or_else(|reason| {
             // Where CUDA was not asked for when clf was built, nobody expects it.
             if cfg!(feature = "cuda") {
@@ -84,6 +97,9 @@ pub(crate) fn examine(name: &str) -> Result<Examined, Error> {
         Choice::Cpu => {
             return Ok(Examined { parts: Vec::new(), device: Ok(Device::flex()), instead_of_cuda: None });
         }
+        Choice::Wgpu(index) => {
+            return Ok(Examined { parts: Vec::new(), device: wgpu(index), instead_of_cuda: None });
+        }
         Choice::Auto => (0, false),
         Choice::Cuda(index) => (index, true),
     };
@@ -103,9 +119,16 @@ pub fn check_name(name: &str) -> Result<(), Error> {
     Choice::parse(name).map(drop)
 }
 
-/// Name of `device` for the run record.
+/// Name of `device` for the run record: the CPU, or a card with what its kernels are compiled for.
 pub fn describe(device: &Device) -> String {
-    if *device == Device::flex() { "cpu".to_owned() } else { format!("{device:?}") }
+    if *device == Device::flex() {
+        return "cpu".to_owned();
+    }
+    #[cfg(any(feature = "cuda", feature = "wgpu"))]
+    if let Some(card) = device.identity() {
+        return format!("{} ({})", card.name, card.fingerprint);
+    }
+    format!("{device:?}")
 }
 
 /// CUDA device `index` if it computes, otherwise why not and what to do.
@@ -117,6 +140,35 @@ fn cuda(index: u16) -> Result<Device, String> {
 #[cfg(feature = "cuda")]
 fn cuda_parts(index: u16) -> Vec<Part> {
     cuda::parts(index)
+}
+
+/// The device of wgpu if it computes, otherwise why not and what to do.
+#[cfg(feature = "wgpu")]
+fn wgpu(index: Option<u16>) -> Result<Device, String> {
+    wgpu::open(index)
+}
+
+#[cfg(not(feature = "wgpu"))]
+fn wgpu(_index: Option<u16>) -> Result<Device, String> {
+    Err("this build has no wgpu; build with --features wgpu".to_owned())
+}
+
+/// Longest time in which a healthy device computes its first result, its first kernel compiled included.
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// One kernel, with a result that is known: it is compiled, loaded, run and read back.
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+fn computes(device: Device) -> Result<Device, String> {
+    let values = [1.0_f32, 2.0, 3.0, 4.0];
+    let tensor = Tensor::<1>::from_data(values, &device);
+    let squares = (tensor.clone() * tensor).try_into_vec_as::<f32>();
+    match squares.map_err(|error| guard::first_line(&error.to_string()))? {
+        squares if squares == values.map(|value| value * value) => Ok(device),
+        squares => Err(format!(
+            "{device:?} computes wrong values: the squares of {values:?} came back as {squares:?}; update its driver"
+        )),
+    }
 }
 
 #[cfg(not(feature = "cuda"))]
@@ -139,7 +191,8 @@ mod tests {
         assert_eq!(parse("auto"), Some(Choice::Auto));
         assert_eq!(parse("cpu"), Some(Choice::Cpu));
         assert_eq!((parse("cuda"), parse("cuda:3")), (Some(Choice::Cuda(0)), Some(Choice::Cuda(3))));
-        for wrong in ["gpu", "cuda:", "cuda:x", "cuda:-1", "CPU", ""] {
+        assert_eq!((parse("wgpu"), parse("wgpu:1")), (Some(Choice::Wgpu(None)), Some(Choice::Wgpu(Some(1)))));
+        for wrong in ["gpu", "cuda:", "cuda:x", "cuda:-1", "wgpu:", "CPU", ""] {
             let error = Choice::parse(wrong).unwrap_err().to_string();
             assert!(error.contains("unknown device"), "{wrong}: {error}");
         }

@@ -32,7 +32,7 @@ pub mod testing;
 mod words;
 
 pub use clf_clip as clip;
-pub use clf_clip::{burn, image};
+pub use clf_clip::{burn, image, kernels::product};
 pub use {erased_serde, inventory};
 
 pub use capabilities::{Capabilities, Trains};

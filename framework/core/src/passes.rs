@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use burn::tensor::{Int, Tensor, TensorData, activation::log_softmax};
-use clf_clip::{Clip, TokenBatch, Weights};
+use clf_clip::{Clip, TokenBatch, Weights, kernels::product};
 use rand::Rng;
 
 use crate::{
@@ -74,7 +74,7 @@ pub fn fisher(task: &TaskContext<'_>, model: &Clip, images: usize) -> Result<Wei
     let (mut total, mut seen): (Option<Weights>, _) = (None, 0);
     for batch in Loader::start(task.task.train.clone(), batches, Transform::test(size)) {
         let features = model.encode_images(pixels(&mut batch?, size, task.device));
-        let logits = features.matmul(model.encode_texts(&texts).transpose()) * model.scale();
+        let logits = product(features, model.encode_texts(&texts).transpose()) * model.scale();
         let log_probabilities = log_softmax(logits, 1);
         let class = draw(&log_probabilities, rng.random());
         let class = Tensor::<2, Int>::from_data(TensorData::new(vec![class], [1, 1]), task.device);

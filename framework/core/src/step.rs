@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
-use clf_clip::{Clip, TokenBatch, Weights};
+use clf_clip::{Clip, TokenBatch, Weights, kernels::product};
 
 use crate::{
     data::Augment,
@@ -169,7 +169,7 @@ impl Step<'_> {
     ///
     /// - output: `[batch, classes]`
     pub fn logits(&self) -> Tensor<2> {
-        self.scaled(self.image_features().matmul(self.text_features().transpose()))
+        self.scaled(product(self.image_features(), self.text_features().transpose()))
     }
 
     /// Cosines times the frozen logit scale.

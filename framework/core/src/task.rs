@@ -3,7 +3,7 @@
 use std::{cell::LazyCell, sync::Arc};
 
 use burn::tensor::{Device, Tensor};
-use clf_clip::{Clip, TextConfig, TokenBatch, Tokenizer, Weights, unit};
+use clf_clip::{Clip, TextConfig, TokenBatch, Tokenizer, Weights, kernels::product, unit};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -284,7 +284,7 @@ impl Scoring<'_> {
     ///
     /// - output: `[batch, classes]`
     pub fn cosine_scores(&self) -> Tensor<2> {
-        self.image_features.clone().matmul(self.classifier.clone().transpose()) * EVALUATION_SCALE
+        product(self.image_features.clone(), self.classifier.clone().transpose()) * EVALUATION_SCALE
     }
 }
 

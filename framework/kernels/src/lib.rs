@@ -12,6 +12,8 @@ mod activation;
 mod attention;
 mod buffer;
 mod fused;
+#[cfg(all(feature = "gpu", not(feature = "fusion")))]
+mod gpu;
 mod gradients;
 mod linear;
 mod matrix;
@@ -36,6 +38,7 @@ pub use operations::{
     LayerNormParameters, LinearParameters, PatchParameters, embed_patches, layer_norm, residual_attention, residual_mlp,
 };
 pub use precision::Precision;
+pub use primitives::product;
 pub use self_attention::AttentionSpec;
 pub use sequences::Sequences;
 pub use simd::{SCALAR, instruction_set};

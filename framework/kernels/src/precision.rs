@@ -1,6 +1,6 @@
 use std::fmt;
 
-use burn::tensor::Device;
+use burn::tensor::{DType, Device};
 use serde::{Deserialize, Serialize};
 
 use crate::fused::is_fused;
@@ -37,10 +37,11 @@ impl Precision {
     ///
     /// The reason and what to choose instead.
     pub fn check(self, device: &Device) -> Result<(), String> {
-        if self == Self::F32 || !is_fused(device) {
+        if self == Self::F32 || !is_fused(device) && device.supports_dtype(DType::BF16) {
             return Ok(());
         }
-        Err(format!("the CPU computes in f32 alone; {} needs --device cuda:N", self.name()))
+        let whose = if is_fused(device) { "the CPU" } else { "this device" };
+        Err(format!("{whose} computes in f32 alone; {} needs tensor cores: --device cuda:N", self.name()))
     }
 }
 

@@ -6,6 +6,8 @@ use crate::{
     Activation, AdamWState, AdamWStep, AttentionSpec, LayerNormParameters, LinearParameters, PatchParameters,
     Precision, activation::QUICK_GELU_SLOPE,
 };
+#[cfg(all(feature = "gpu", not(feature = "fusion")))]
+use crate::{fused::is_fused, gpu};
 
 /// See [`crate::residual_attention`]; all sequences are of one length.
 ///
@@ -48,13 +50,13 @@ pub fn residual_attention(
     let query = in_heads(query, queries).mul_scalar(scale);
     let key = in_heads(key_value.clone().narrow(1, 0, width), length);
     let value = in_heads(key_value.narrow(1, width, width), length);
-    let mut scores = product(query, key.swap_dims(2, 3), spec.precision);
+    let mut scores = product_in(spec.precision, query, key.swap_dims(2, 3));
     if spec.causal {
         let positions = |i: usize| spec.queries.as_ref().map_or(i % length, |queries| queries[i]);
         let mask = hidden(batch, queries, length, positions, &scores.device().without_autodiff());
         scores = scores.mask_fill(mask.expand([batch, heads, queries, length]), f32::NEG_INFINITY);
     }
-    let mixed = product(activation::softmax(scores, 3), value, spec.precision);
+    let mixed = product_in(spec.precision, activation::softmax(scores, 3), value);
     let mixed = mixed.swap_dims(1, 2).reshape([batch * queries, width]);
     x + linear(mixed, out_proj, spec.precision)
 }
@@ -112,16 +114,32 @@ pub fn layer_norm(x: Tensor<2>, norm: LayerNormParameters) -> Tensor<2> {
 /// - `x`: `[rows, inputs]`
 /// - output: `[rows, outputs]`
 fn linear(x: Tensor<2>, layer: LinearParameters, precision: Precision) -> Tensor<2> {
-    match precision {
-        Precision::F32 | Precision::Tf32 => module::linear(x, layer.weight, Some(layer.bias)),
-        Precision::Bf16 => product(x, layer.weight, precision) + layer.bias.unsqueeze::<2>(),
-    }
+    product_in(precision, x, layer.weight) + layer.bias.unsqueeze::<2>()
 }
 
-/// The product of two matrices of 32 bits. Whether products of 32 bits use tensor cores is a setting of the device.
-fn product<const D: usize>(a: Tensor<D>, b: Tensor<D>, precision: Precision) -> Tensor<D> {
+/// The product of matrices in [`Precision::F32`], on every device.
+///
+/// burn's own `matmul` is that of [`Precision::Tf32`]: on a GPU it takes tensor cores where they are faster. So does this
+/// in a build with the feature `fusion`.
+///
+/// # Shapes
+///
+/// - `a`: `[.., rows, inner]`
+/// - `b`: `[.., inner, columns]`, with the leading axes of `a`
+/// - output: `[.., rows, columns]`
+pub fn product<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
+    #[cfg(all(feature = "gpu", not(feature = "fusion")))]
+    if !is_fused(&a.device()) {
+        return gpu::product(a, b);
+    }
+    a.matmul(b)
+}
+
+/// The product in the arithmetic of `precision`; shapes are those of [`product`].
+fn product_in<const D: usize>(precision: Precision, a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
     match precision {
-        Precision::F32 | Precision::Tf32 => a.matmul(b),
+        Precision::F32 => product(a, b),
+        Precision::Tf32 => a.matmul(b),
         Precision::Bf16 => a.cast(FloatDType::BF16).matmul(b.cast(FloatDType::BF16)).cast(FloatDType::F32),
     }
 }
@@ -139,7 +157,7 @@ pub fn embed_patches(images: Tensor<4>, parameters: PatchParameters, precision: 
     let patch = (patch_values / channels).isqrt();
     let side = size / patch;
     let cut = images.reshape([batch, channels, side, patch, side, patch]).permute([0, 2, 4, 1, 3, 5]);
-    let patches = product(cut.reshape([batch * side * side, patch_values]), weight, precision);
+    let patches = product_in(precision, cut.reshape([batch * side * side, patch_values]), weight);
     let patches = patches.reshape([batch, side * side, width]);
     let class = class.reshape([1, 1, width]).expand([batch, 1, width]);
     let x = Tensor::cat(vec![class, patches], 1) + positions.unsqueeze::<3>();

@@ -13,7 +13,7 @@ use clf_core::{
     config::{at_least_zero, below_one},
     cost::Kept,
     data::{Augment, Samples},
-    erased_serde, losses,
+    erased_serde, losses, product,
     random::Purpose,
     task::TaskContext,
 };
@@ -146,7 +146,7 @@ impl DerPlusPlus {
         let texts: Vec<&Vec<u32>> = tasks.iter().flat_map(|task| &self.tasks[task].class_tokens).collect();
         let classes = step.encode_texts(&TokenBatch::new(&texts));
         let images = replay::images(&items, |task| self.tasks[&task].samples.clone(), step, self.augment)?;
-        let scores = step.scaled(step.encode_images(images).matmul(classes.transpose()));
+        let scores = step.scaled(product(step.encode_images(images), classes.transpose()));
         let sizes: Vec<(usize, usize)> =
             tasks.iter().map(|task| (*task, self.tasks[task].class_tokens.len())).collect();
         let distance = Replay::new(&old, &sizes).distance(scores.clone().narrow(0, 0, old.len()));

@@ -10,7 +10,7 @@ use clf_core::{
     Capabilities, Error, LossTerm, Method, Past, State, Step, Trains,
     burn::tensor::{Bool, Int, Tensor, TensorData, activation},
     data::Augment,
-    erased_serde, passes,
+    erased_serde, passes, product,
     random::{Key, Purpose},
     task::{Candidates, Scoring, TaskContext},
 };
@@ -52,7 +52,7 @@ impl Rail {
     /// - output: `[images, hidden]`
     fn expand(&self, features: Tensor<2>) -> Tensor<2> {
         match &self.expansion {
-            Some(expansion) => activation::relu(features.matmul(expansion.clone())),
+            Some(expansion) => activation::relu(product(features, expansion.clone())),
             None => features,
         }
     }
@@ -70,7 +70,7 @@ impl Rail {
     /// - output: `[images, classes]`
     fn regression(&self, features: Tensor<2>, weights: &Tensor<2>, candidates: &[Candidates]) -> Tensor<2> {
         let ([images, _], device) = (features.dims(), features.device());
-        let scores = self.expand(features).matmul(weights.clone());
+        let scores = product(self.expand(features), weights.clone());
         let part = |task: &Candidates| match self.first_column(task.task) {
             Some(first) => scores.clone().narrow(1, first, task.classes),
             None => Tensor::zeros([images, task.classes], &device),
@@ -127,8 +127,8 @@ impl Method for Rail {
                 .flat_map(|label| (0..classes).map(|class| f32::from(u8::from(*label == Some(class)))))
                 .collect();
             let one_hot = Tensor::<2>::from_data(TensorData::new(one_hot, [batch.len(), classes]), task.device);
-            let gram = transposed.clone().matmul(transposed.clone().transpose());
-            let cross = transposed.matmul(one_hot);
+            let gram = product(transposed.clone(), transposed.clone().transpose());
+            let cross = product(transposed, one_hot);
             sums = Some(match sums {
                 None => (gram, cross),
                 Some((a, b)) => (a + gram, b + cross),

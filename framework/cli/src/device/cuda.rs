@@ -1,14 +1,11 @@
 //! Whether CUDA can be used. Everything that burn would find out by a panic on another thread is asked before.
 
-use std::{path::PathBuf, time::Duration};
+use std::path::PathBuf;
 
-use clf_core::burn::tensor::{Device, Tensor};
+use clf_core::burn::tensor::Device;
 use cudarc::{driver, nvrtc};
 
-use super::{Part, guard};
-
-/// Longest time in which a healthy device computes its first result, its first kernel compiled included.
-const PATIENCE: Duration = Duration::from_secs(90);
+use super::{PATIENCE, Part, guard};
 
 /// Headers that the generated kernels include.
 const HEADERS: [&str; 2] = ["cuda_bf16.h", "mma.h"];
@@ -18,7 +15,7 @@ pub fn open(index: u16) -> Result<Device, String> {
     guard::within(PATIENCE, move || {
         check_driver(index)?;
         check_compiler()?;
-        compute(index)
+        super::computes(Device::cuda(usize::from(index)))
     })
     .unwrap_or_else(|failure| Err(format!("CUDA does not work: {failure}; check the driver with nvidia-smi")))
 }
@@ -95,21 +92,6 @@ fn check_compiler() -> Result<String, String> {
         None => Err(format!(
             "CUDA's headers are not found; {where_to_get}, and set CUDA_PATH to the folder that holds include/{}",
             HEADERS[0]
-        )),
-    }
-}
-
-/// One kernel, with a result that is known: it is compiled, loaded, run and read back.
-fn compute(index: u16) -> Result<Device, String> {
-    let device = Device::cuda(usize::from(index));
-    let values = [1.0_f32, 2.0, 3.0, 4.0];
-    let tensor = Tensor::<1>::from_data(values, &device);
-    let squares = (tensor.clone() * tensor).try_into_vec_as::<f32>();
-    match squares.map_err(|error| guard::first_line(&error.to_string()))? {
-        squares if squares == values.map(|value| value * value) => Ok(device),
-        squares => Err(format!(
-            "CUDA device {index} computes wrong values: the squares of {values:?} came back as {squares:?}; update the \
-             NVIDIA driver"
         )),
     }
 }

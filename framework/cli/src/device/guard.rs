@@ -75,7 +75,7 @@ pub fn exit_code(work: impl FnOnce() -> Result<(), Error>) -> ExitCode {
 /// # Errors
 ///
 /// The message of a panic, also of one on a thread of the device, or that there is no answer.
-#[cfg_attr(not(any(feature = "cuda", test)), expect(dead_code, reason = "the CPU needs no trial"))]
+#[cfg_attr(not(any(feature = "cuda", feature = "wgpu", test)), expect(dead_code, reason = "the CPU needs no trial"))]
 pub fn within<T: Send + 'static>(patience: Duration, work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
     install();
     ON_TRIAL.store(true, Ordering::SeqCst);

@@ -3,7 +3,7 @@ use burn::{
     nn::{Embedding, EmbeddingConfig, LayerNorm},
     tensor::{Device, Int, Tensor, TensorData},
 };
-use clf_kernels::{Precision, Sequences, is_fused};
+use clf_kernels::{Precision, Sequences, is_fused, product};
 
 use super::{
     tokens::TokenBatch,
@@ -112,7 +112,7 @@ impl TextTower {
     /// - `ends`: `[texts, width]`
     /// - output: `[texts, embed]`
     fn project(&self, ends: Tensor<2>) -> Tensor<2> {
-        normalise(ends, &self.ln_final).matmul(self.text_projection.val())
+        product(normalise(ends, &self.ln_final), self.text_projection.val())
     }
 }
 

@@ -3,7 +3,7 @@ use burn::{
     nn::{LayerNorm, Linear},
     tensor::{Device, Tensor, TensorData},
 };
-use clf_kernels::{PatchParameters, Precision, Sequences, embed_patches};
+use clf_kernels::{PatchParameters, Precision, Sequences, embed_patches, product};
 
 use super::transformer::{Reading, Transformer, layer_norm, linear, norm_parameters, normalise};
 use crate::config::{ClipConfig, Normalization};
@@ -93,7 +93,7 @@ impl VisionTower {
     /// - `class_tokens`: `[batch, width]`
     /// - output: `[batch, embed]`
     fn project(&self, class_tokens: Tensor<2>) -> Tensor<2> {
-        normalise(class_tokens, &self.ln_post).matmul(self.proj.val())
+        product(normalise(class_tokens, &self.ln_post), self.proj.val())
     }
 }
 

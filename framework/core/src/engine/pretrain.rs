@@ -7,7 +7,7 @@ use std::{
 };
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use clf_clip::{Clip, TokenBatch, Weights};
+use clf_clip::{Clip, TokenBatch, Weights, kernels::product};
 use serde::Serialize;
 
 use super::{
@@ -154,7 +154,7 @@ fn contrastive(images: Tensor<2>, texts: Tensor<2>, logit_scale: Tensor<1>) -> T
     let [batch, _] = images.dims();
     let labels: Vec<i32> = (0..batch as i32).collect();
     let labels = Tensor::<1, Int>::from_data(TensorData::new(labels, [batch]), &images.device().without_autodiff());
-    let logits = images.matmul(texts.transpose()) * logit_scale.exp().reshape([1, 1]);
+    let logits = product(images, texts.transpose()) * logit_scale.exp().reshape([1, 1]);
     let by_image = losses::cross_entropy(logits.clone(), labels.clone(), 0.0);
     let by_text = losses::cross_entropy(logits.transpose(), labels, 0.0);
     (by_image + by_text) / 2.0

@@ -1,5 +1,5 @@
 use burn::tensor::{Bool, Tensor, TensorData};
-use clf_clip::{Clip, Weights};
+use clf_clip::{Clip, Weights, kernels::product};
 use serde::{Deserialize, Serialize};
 
 use super::teacher::{FeatureCache, TextSource};
@@ -158,8 +158,8 @@ impl Distill {
             let value = losses::distillation(teacher, student, self.temperature);
             terms.push(LossTerm::new(name, value).weighted(self.weight));
         };
-        let targets = step.scaled(teacher.images.clone().matmul(texts.clone()));
-        let logits = step.scaled(student.clone().matmul(texts));
+        let targets = step.scaled(product(teacher.images.clone(), texts.clone()));
+        let logits = step.scaled(product(student.clone(), texts));
         if self.image {
             distil("distill-image", targets.clone(), logits.clone());
         }
@@ -168,7 +168,7 @@ impl Distill {
         }
         if self.image_image {
             let others = |features: &Tensor<2>| {
-                let similarity = step.scaled(features.clone().matmul(features.clone().transpose()));
+                let similarity = step.scaled(product(features.clone(), features.clone().transpose()));
                 without_diagonal(similarity)
             };
             distil("distill-image-image", others(&teacher.images), others(student));

@@ -1,5 +1,5 @@
 use burn::tensor::Tensor;
-use clf_clip::TokenBatch;
+use clf_clip::{TokenBatch, kernels::product};
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
@@ -143,7 +143,7 @@ impl Method for Classification {
     }
 
     fn loss(&mut self, step: &Step<'_>) -> Result<Vec<LossTerm>, Error> {
-        let logits = step.scaled(step.image_features().matmul(self.text_features(step).transpose()));
+        let logits = step.scaled(product(step.image_features(), self.text_features(step).transpose()));
         Ok(vec![LossTerm::new("ce", losses::cross_entropy(logits, step.labels(), self.label_smoothing))])
     }
 

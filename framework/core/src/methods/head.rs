@@ -1,7 +1,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use burn::tensor::Tensor;
-use clf_clip::Weights;
+use clf_clip::{Weights, kernels::product};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -69,7 +69,7 @@ impl Method for ClassifierHead {
     fn loss(&mut self, step: &Step<'_>) -> Result<Vec<LossTerm>, Error> {
         let start = &self.heads[&self.current];
         let head = step.parameter(HEAD).map_or_else(|| start.clone(), |head| head.reshape(start.dims()));
-        let logits = step.scaled(step.image_features().matmul(head.transpose()));
+        let logits = step.scaled(product(step.image_features(), head.transpose()));
         Ok(vec![LossTerm::new("ce", losses::cross_entropy(logits, step.labels(), self.label_smoothing))])
     }
 
@@ -88,7 +88,7 @@ impl Method for ClassifierHead {
             self.heads.get(&task.task).cloned().unwrap_or_else(prompts)
         });
         let classifier = Tensor::cat(rows.collect(), 0);
-        Ok(scoring.image_features.clone().matmul(classifier.transpose()) * EVALUATION_SCALE)
+        Ok(product(scoring.image_features.clone(), classifier.transpose()) * EVALUATION_SCALE)
     }
 
     fn save(&self) -> Result<State, Error> {

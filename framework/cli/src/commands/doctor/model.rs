@@ -8,6 +8,7 @@ use clf_core::{
     clip::{Activation, Clip, TokenBatch, Tokenizer},
     data::{DatasetError, Samples, Transform, load_batch},
     image::{DynamicImage, Rgb, RgbImage},
+    product,
 };
 use clf_fetch::size;
 use serde::Deserialize;
@@ -143,7 +144,7 @@ fn compute(clip: &Clip, pictures: usize, ids: &[Vec<u32>]) -> Result<Vec<f64>, E
             return Err(Error::Device(format!("a feature has the length {} instead of 1", length.sqrt())));
         }
     }
-    numbers(images.matmul(texts.transpose()) * 100.0)
+    numbers(product(images, texts.transpose()) * 100.0)
 }
 
 fn numbers(tensor: Tensor<2>) -> Result<Vec<f64>, Error> {
