@@ -12,7 +12,12 @@ mod golden {
     pub mod replay;
 }
 
-use golden::{compare::Report, folder::Golden, replay::replay};
+use clf_core::burn::tensor::Device;
+use golden::{
+    compare::Report,
+    folder::{Golden, device},
+    replay::{Replayed, replay},
+};
 
 /// Replays one trajectory and holds it against the recorded one.
 fn check(name: &str) {
@@ -76,17 +81,25 @@ fn golden_trajectories_are_all_replayed() {
     assert!(unknown.is_empty(), "recorded and not replayed: {unknown:?}");
 }
 
-/// What a frozen teacher says is the same whether it is computed once or in every step, to the last bit.
+/// What a frozen teacher says is the same whether it is computed once or in every step, on the CPU to the last bit.
 #[test]
 fn golden_losses_do_not_depend_on_caching() {
     let golden = Golden::open();
     for name in ["zscl_full", "zscl_ref_wise", "lwf", "lwf_vr", "icarl", "cil_zscl"] {
-        let [with, without] = ["true", "false"].map(|cache| {
-            let replayed = replay(&golden, name, &format!("[hook.distill]\ncache = {cache}\n"));
-            let losses: Vec<_> = replayed.steps.iter().map(|step| (step.loss.to_bits(), step.terms.clone())).collect();
-            (losses, replayed.saved.unwrap().sha256())
-        });
-        assert_eq!(with, without, "{name}");
+        let replayed = |cache| replay(&golden, name, &format!("[hook.distill]\ncache = {cache}\n"));
+        let (with, without) = (replayed(true), replayed(false));
+        if device() == Device::flex() {
+            let bits = |replayed: &Replayed| -> Vec<_> {
+                replayed.steps.iter().map(|step| (step.loss.to_bits(), step.terms.clone())).collect()
+            };
+            assert_eq!(bits(&with), bits(&without), "{name}");
+            assert_eq!(with.saved.unwrap().sha256(), without.saved.unwrap().sha256(), "{name}");
+            continue;
+        }
+        // Other kernels are chosen there for features of another number of texts at a time.
+        for (with, without) in with.steps.iter().zip(&without.steps) {
+            assert!((with.loss - without.loss).abs() < 1e-5 * without.loss.abs(), "{name}, step {}", with.step);
+        }
     }
 }
 

@@ -95,7 +95,7 @@ pub enum Command {
 pub struct DataArguments {
     #[command(flatten)]
     pub folder: FolderArguments,
-    /// cpu, cuda:N or auto: CUDA where it works and the CPU elsewhere.
+    /// cpu, cuda:N, wgpu (any GPU) or auto: CUDA where it works and the CPU elsewhere.
     #[arg(long, default_value = "auto")]
     pub device: String,
 }

@@ -157,7 +157,7 @@ fn a_point_that_fails_does_not_stop_the_others() {
 
     bench.ok("sweep lr.toml --skip-failed");
     assert_eq!(count(&bench, "started", "lr1e30-"), 1);
-    bench.fails("sweep lr.toml", 5, &["1 of 1 runs failed"]);
+    bench.fails("sweep lr.toml", 5, &["1 of 1 run failed"]);
     assert_eq!((count(&bench, "started", "lr1e30-"), count(&bench, "started", "lr0.001-")), (2, 1));
 }
 

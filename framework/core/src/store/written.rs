@@ -98,24 +98,24 @@ impl Written {
     pub fn check_finished(folder: &Path) -> Result<(), Error> {
         let path = folder.join(LIST);
         if !path.exists() {
-            return Err(damaged(folder, missing(LIST)));
+            return Err(not_whole(folder, missing(LIST)));
         }
         let list: Self =
-            read_json(&path, "a list of files").map_err(|_| damaged(folder, format!("{LIST} is damaged")))?;
+            read_json(&path, "a list of files").map_err(|_| not_whole(folder, format!("{LIST} is damaged")))?;
         list.compare(folder, |_| false)
     }
 
     fn compare(&self, folder: &Path, may_be_longer: impl Fn(&str) -> bool) -> Result<(), Error> {
         for (name, sum) in &self.0 {
             if let Some(what) = difference(folder, name, sum, may_be_longer(name))? {
-                return Err(damaged(folder, what));
+                return Err(not_whole(folder, what));
             }
         }
         Ok(())
     }
 }
 
-fn damaged(folder: &Path, what: String) -> Error {
+fn not_whole(folder: &Path, what: String) -> Error {
     Error::NotWhole { run: folder.to_owned(), what }
 }
 
@@ -165,7 +165,7 @@ mod tests {
         let says = |part: &str| {
             let error = written.check(folder.path()).unwrap_err();
             assert!(error.to_string().contains(part) && error.to_string().contains("--out"), "{error}");
-            assert_eq!(error.exit_code(), 6);
+            assert_eq!(error.exit_code(), 3);
         };
         written.check(folder.path()).unwrap();
         fs::write(&path, "mat").unwrap();
