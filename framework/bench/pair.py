@@ -46,6 +46,7 @@ ROWS = {
         ("mini, step, 64 + 64 images, PyTorch as published", step("mini", 64, 100, 1000, torch=PUBLISHED), 10),
         ("mini, evaluation, batches of 128", evaluation("mini", 128, 100), 30),
         ("ViT-B-16, step, 8 + 8 images", step("vit-b-16", 8, 32, 100), 3),
+        ("ViT-B-16, step, 32 + 32 images", step("vit-b-16", 32, 100, 1000), 1),
         ("ViT-B-16, step, 8 + 8 images, teacher's images cached", step("vit-b-16", 8, 32, 100, "cached"), 3),
         ("ViT-B-16, evaluation, batches of 16", evaluation("vit-b-16", 16, 100), 5),
     ],
