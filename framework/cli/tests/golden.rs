@@ -10,6 +10,7 @@ mod golden {
     pub mod folder;
     pub mod forward;
     pub mod replay;
+    pub mod vectors;
 }
 
 use clf_core::burn::tensor::Device;
@@ -135,4 +136,9 @@ fn golden_evaluation_counts_every_correct_prediction() {
 #[test]
 fn golden_forward_block_by_block() {
     golden::forward::check_forward(&Golden::open());
+}
+
+#[test]
+fn golden_rules_over_vectors_are_those_of_64_bits() {
+    golden::vectors::check_vectors();
 }

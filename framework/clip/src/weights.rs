@@ -5,6 +5,8 @@ use burn::{
     tensor::{Device, Gradients, Tensor, TensorData},
 };
 
+use clf_kernels::Squares;
+
 use crate::{
     config::ClipConfig,
     model::Clip,
@@ -123,17 +125,15 @@ impl Weights {
 
     /// Sum over all values, `[1]`; `None` when empty.
     pub fn sum(&self) -> Option<Tensor<1>> {
-        self.sum_of(|value| value.clone().sum())
+        let sums: Vec<_> = self.entries.iter().map(|(_, value)| value.clone().sum()).collect();
+        (!sums.is_empty()).then(|| Tensor::cat(sums, 0).sum())
     }
 
     /// Sum of squares over all values, `[1]`; `None` when empty.
     pub fn sum_of_squares(&self) -> Option<Tensor<1>> {
-        self.sum_of(clf_kernels::sum_of_squares)
-    }
-
-    fn sum_of(&self, term: impl Fn(&Tensor<1>) -> Tensor<1>) -> Option<Tensor<1>> {
-        let sums: Vec<_> = self.entries.iter().map(|(_, value)| term(value)).collect();
-        (!sums.is_empty()).then(|| Tensor::cat(sums, 0).sum())
+        let mut squares = Squares::default();
+        self.entries.iter().for_each(|(_, value)| squares.add(value));
+        squares.total()
     }
 
     /// Copies to host memory in OpenAI names and layouts.

@@ -43,8 +43,8 @@ pub(crate) trait FusedOperation<const N: usize>: Clone + Debug + Send + Sync + '
 
 /// The inputs of an operation, all on the autodiff device or all outside of it.
 pub(crate) struct Inputs<const N: usize> {
-    tensors: [DispatchTensor; N],
-    tracked: bool,
+    pub tensors: [DispatchTensor; N],
+    pub tracked: bool,
 }
 
 /// A tensor of any rank as an input of an operation.

@@ -43,4 +43,4 @@ pub use self_attention::AttentionSpec;
 pub use sequences::Sequences;
 pub use simd::{SCALAR, instruction_set};
 pub use softmax::{cross_entropy, distillation};
-pub use vectors::{AdamWState, AdamWStep, blend, pull, sum_of_squares};
+pub use vectors::{AdamWState, AdamWStep, Squares, blend, pull};

@@ -56,7 +56,7 @@ pub fn residual_attention(
         let mask = hidden(batch, queries, length, positions, &scores.device().without_autodiff());
         scores = scores.mask_fill(mask.expand([batch, heads, queries, length]), f32::NEG_INFINITY);
     }
-    let mixed = product_in(spec.precision, activation::softmax(scores, 3), value);
+    let mixed = product_in(spec.precision, softmax(scores), value);
     let mixed = mixed.swap_dims(1, 2).reshape([batch * queries, width]);
     x + linear(mixed, out_proj, spec.precision)
 }
@@ -94,7 +94,7 @@ pub fn residual_mlp(
 ) -> Tensor<2> {
     let hidden = linear(layer_norm(x.clone(), norm), c_fc, precision);
     let active = match activation {
-        Activation::QuickGelu => hidden.clone() * activation::sigmoid(hidden.mul_scalar(QUICK_GELU_SLOPE)),
+        Activation::QuickGelu => quick_gelu(hidden),
         Activation::Gelu => activation::gelu(hidden),
     };
     x + linear(active, c_proj, precision)
@@ -106,7 +106,35 @@ pub fn residual_mlp(
 ///
 /// - `x`, output: `[rows, width]`
 pub fn layer_norm(x: Tensor<2>, norm: LayerNormParameters) -> Tensor<2> {
+    #[cfg(all(feature = "gpu", not(feature = "fusion")))]
+    if !is_fused(&x.device()) {
+        return gpu::layer_norm(x, norm);
+    }
     module::layer_norm(x, norm.gamma, Some(norm.beta), norm.epsilon)
+}
+
+/// # Shapes
+///
+/// - `x`, output: `[rows, width]`
+fn quick_gelu(x: Tensor<2>) -> Tensor<2> {
+    #[cfg(all(feature = "gpu", not(feature = "fusion")))]
+    if !is_fused(&x.device()) {
+        return gpu::quick_gelu(x);
+    }
+    x.clone() * activation::sigmoid(x.mul_scalar(QUICK_GELU_SLOPE))
+}
+
+/// Over the keys.
+///
+/// # Shapes
+///
+/// - `scores`, output: `[batch, heads, queries, keys]`
+fn softmax(scores: Tensor<4>) -> Tensor<4> {
+    #[cfg(all(feature = "gpu", not(feature = "fusion")))]
+    if !is_fused(&scores.device()) {
+        return gpu::softmax(scores);
+    }
+    activation::softmax(scores, 3)
 }
 
 /// # Shapes
@@ -178,14 +206,41 @@ pub fn adamw(step: AdamWStep, state: AdamWState, gradient: Tensor<1>) -> AdamWSt
     AdamWState { weight: weight - move_by, first, second }
 }
 
-/// See [`crate::pull`].
+/// See [`crate::pull`]; one more of `parts` adds up to the squares.
 ///
 /// # Shapes
 ///
-/// - `gradient`, `weight`, `start`: `[length]`
-pub fn pull(gradient: Tensor<1>, weight: &Tensor<1>, start: &Tensor<1>, factor: f64) -> (Tensor<1>, Tensor<1>) {
+/// - `gradient`, `weight`, `start`, output: `[length]`
+/// - `parts`: each `[1]`
+pub fn pull(
+    gradient: Tensor<1>,
+    weight: &Tensor<1>,
+    start: &Tensor<1>,
+    factor: f64,
+    parts: &mut Vec<Tensor<1>>,
+) -> Tensor<1> {
     let moved = weight.clone() - start.clone();
-    (gradient + moved.clone() * factor, moved.square().sum())
+    add_squares(&moved, parts);
+    gradient + moved * factor
+}
+
+/// See [`crate::Squares::add`]; one more of `parts` adds up to the squares.
+///
+/// # Shapes
+///
+/// - `vector`: `[length]`
+/// - `parts`: each `[1]`
+pub fn add_squares(vector: &Tensor<1>, parts: &mut Vec<Tensor<1>>) {
+    parts.push(vector.clone().square().sum());
+}
+
+/// See [`crate::blend`].
+///
+/// # Shapes
+///
+/// - `a`, `b`, output: `[length]`
+pub fn blend(a: &Tensor<1>, share_a: f64, b: &Tensor<1>, share_b: f64) -> Tensor<1> {
+    a.clone() * share_a + b.clone() * share_b
 }
 
 /// See [`crate::cross_entropy`].

@@ -6,10 +6,13 @@ use burn::{
 };
 use rayon::prelude::*;
 
+#[cfg(all(feature = "gpu", not(feature = "fusion")))]
+use crate::gpu::vectors as elsewhere;
+#[cfg(not(all(feature = "gpu", not(feature = "fusion"))))]
+use crate::primitives as elsewhere;
 use crate::{
     buffer::Buffer,
     fused::{host, is_fused, tensor, values},
-    primitives,
     simd::{sum_of, vectorised},
 };
 
@@ -56,7 +59,7 @@ impl AdamWStep {
     /// - `gradient`: `[length]`
     pub fn apply(self, state: AdamWState, gradient: Tensor<1>) -> AdamWState {
         if !is_fused(&gradient.device()) {
-            return primitives::adamw(self, state, gradient);
+            return elsewhere::adamw(self, state, gradient);
         }
         let gradient = host(gradient);
         let (mut weight, mut first, mut second) = (host(state.weight), host(state.first), host(state.second));
@@ -94,14 +97,43 @@ impl AdamWStep {
     }
 }
 
-/// `gradient + factor (weight - start)`, and the sum of squares of `weight - start`, `[1]`.
+/// A sum of squares over many vectors.
+#[derive(Debug, Default)]
+pub struct Squares {
+    /// Their sum is what is asked for.
+    parts: Vec<Tensor<1>>,
+}
+
+impl Squares {
+    /// Adds the squares of `vector`, `[length]`.
+    pub fn add(&mut self, vector: &Tensor<1>) {
+        if is_fused(&vector.device()) {
+            self.parts.push(sum_of_squares(vector));
+        } else {
+            elsewhere::add_squares(vector, &mut self.parts);
+        }
+    }
+
+    /// The sum, `[1]`; `None` without a vector.
+    pub fn total(self) -> Option<Tensor<1>> {
+        (!self.parts.is_empty()).then(|| Tensor::cat(self.parts, 0).sum())
+    }
+}
+
+/// `gradient + factor (weight - start)`; the squares of `weight - start` are added to `squares`.
 ///
 /// # Shapes
 ///
-/// - `gradient`, `weight`, `start`: `[length]`
-pub fn pull(gradient: Tensor<1>, weight: &Tensor<1>, start: &Tensor<1>, factor: f64) -> (Tensor<1>, Tensor<1>) {
+/// - `gradient`, `weight`, `start`, output: `[length]`
+pub fn pull(
+    gradient: Tensor<1>,
+    weight: &Tensor<1>,
+    start: &Tensor<1>,
+    factor: f64,
+    squares: &mut Squares,
+) -> Tensor<1> {
     if !is_fused(&gradient.device()) {
-        return primitives::pull(gradient, weight, start, factor);
+        return elsewhere::pull(gradient, weight, start, factor, &mut squares.parts);
     }
     let (mut gradient, weight, start) = (host(gradient), host(weight.clone()), host(start.clone()));
     let factor = factor as f32;
@@ -110,7 +142,7 @@ pub fn pull(gradient: Tensor<1>, weight: &Tensor<1>, start: &Tensor<1>, factor: 
         .par_chunks_mut(AT_ONCE)
         .zip(values(&weight).par_chunks(AT_ONCE))
         .zip(values(&start).par_chunks(AT_ONCE));
-    let squares: Vec<f32> = parts
+    let sums: Vec<f32> = parts
         .map(|((gradient, weight), start)| {
             vectorised(
                 #[inline(always)]
@@ -123,18 +155,12 @@ pub fn pull(gradient: Tensor<1>, weight: &Tensor<1>, start: &Tensor<1>, factor: 
             )
         })
         .collect();
-    (Tensor::from_primitive::<Flex>(gradient), total(&squares))
+    squares.parts.push(total(&sums));
+    Tensor::from_primitive::<Flex>(gradient)
 }
 
-/// Sum of squares, `[1]`.
-///
-/// # Shapes
-///
-/// - `vector`: `[length]`
-pub fn sum_of_squares(vector: &Tensor<1>) -> Tensor<1> {
-    if !is_fused(&vector.device()) {
-        return vector.clone().square().sum();
-    }
+/// Sum of the squares of a vector in host memory, `[1]`.
+fn sum_of_squares(vector: &Tensor<1>) -> Tensor<1> {
     let vector = host(vector.clone());
     let part = |part: &[f32]| {
         vectorised(
@@ -153,7 +179,7 @@ pub fn sum_of_squares(vector: &Tensor<1>) -> Tensor<1> {
 /// - `a`, `b`, output: `[length]`
 pub fn blend(a: &Tensor<1>, share_a: f64, b: &Tensor<1>, share_b: f64) -> Tensor<1> {
     if !is_fused(&a.device()) {
-        return a.clone() * share_a + b.clone() * share_b;
+        return elsewhere::blend(a, share_a, b, share_b);
     }
     let (a, b) = (host(a.clone()), host(b.clone()));
     let (share_a, share_b) = (share_a as f32, share_b as f32);
@@ -186,7 +212,7 @@ fn from_host(tensor: FlexTensor) -> Tensor<1> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::normal;
+    use crate::{primitives, testing::normal};
 
     fn assert_close(a: Tensor<1>, b: Tensor<1>) {
         let (a, b): (Vec<f32>, Vec<f32>) = (a.into_data().iter().collect(), b.into_data().iter().collect());
@@ -207,11 +233,13 @@ mod tests {
         assert_close(ours.weight, theirs.weight);
         assert_close(ours.first, theirs.first);
         assert_close(ours.second, theirs.second);
-        let (ours, theirs) = (pull(a.clone(), &b, &c, 0.3), primitives::pull(a.clone(), &b, &c, 0.3));
-        assert_close(ours.0, theirs.0);
-        assert_close(ours.1, theirs.1);
-        assert_close(sum_of_squares(&a), a.clone().square().sum());
-        assert_close(blend(&a, 0.3, &b, 0.7), a * 0.3 + b * 0.7);
+        let (mut squares, mut parts) = (Squares::default(), Vec::new());
+        let ours = pull(a.clone(), &b, &c, 0.3, &mut squares);
+        assert_close(ours, primitives::pull(a.clone(), &b, &c, 0.3, &mut parts));
+        squares.add(&a);
+        primitives::add_squares(&a, &mut parts);
+        assert_close(squares.total().unwrap(), Tensor::cat(parts, 0).sum());
+        assert_close(blend(&a, 0.3, &b, 0.7), primitives::blend(&a, 0.3, &b, 0.7));
     }
 
     #[test]

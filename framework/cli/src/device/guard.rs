@@ -106,7 +106,8 @@ fn install() {
             let name = thread::current().name().unwrap_or_default().to_owned();
             let mut blame = blame();
             if name == TRIAL || name.starts_with(RUNNER) || message.starts_with(UNREADABLE) {
-                tracing::debug!("panic on thread {name}: {message}");
+                let place = info.location().map_or_else(String::new, ToString::to_string);
+                tracing::debug!("panic on thread {name} at {place}: {message}");
                 blame.get_or_insert(message);
             } else if blame.is_none() {
                 usual(info);

@@ -1,5 +1,7 @@
-use burn::tensor::Tensor;
-use clf_clip::{Lookup, Weights, kernels};
+use clf_clip::{
+    Lookup, Weights,
+    kernels::{Squares, pull},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{config::at_least_zero, error::Error, hook::RegularizerHook, step::LossTerm, task::TaskContext};
@@ -33,15 +35,12 @@ impl RegularizerHook for L2 {
 
     fn gradient(&mut self, weights: &Weights, gradients: &mut Weights) -> Result<Vec<LossTerm>, Error> {
         let mut start = Lookup::new(&self.start);
-        let mut squares = Vec::with_capacity(self.start.len());
+        let mut squares = Squares::default();
         *gradients = std::mem::take(gradients).update(weights, |name, gradient, weight| {
             let Some(start) = start.get(name) else { return gradient };
-            let (gradient, square) = kernels::pull(gradient, weight, start, 2.0 * self.weight);
-            squares.push(square);
-            gradient
+            pull(gradient, weight, start, 2.0 * self.weight, &mut squares)
         });
-        let value = (!squares.is_empty()).then(|| Tensor::cat(squares, 0).sum());
-        Ok(value.map(|value| LossTerm::new("l2", value).weighted(self.weight)).into_iter().collect())
+        Ok(squares.total().map(|value| LossTerm::new("l2", value).weighted(self.weight)).into_iter().collect())
     }
 }
 
