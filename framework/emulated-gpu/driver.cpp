@@ -65,10 +65,16 @@ void report() {
     fclose(file);
 }
 
+/// Memory of the host.
+char *mapped(size_t size) {
+    void *at = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return at == MAP_FAILED ? nullptr : (char *)at;
+}
+
 Result allocate(uint64_t *pointer, size_t size) {
     size = (size + 4095) / 4096 * 4096;
-    void *at = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (at == MAP_FAILED) return OUT_OF_MEMORY;
+    void *at = mapped(size);
+    if (!at) return OUT_OF_MEMORY;
     std::lock_guard<std::mutex> guard(lock);
     memory[(uint64_t)at] = size;
     in_use += size;
@@ -172,8 +178,19 @@ struct Watch {
     }
 };
 
-Result compute(Function &f, const clf_launch &launch) {
+/// Stacks of all threads; below each lies a page that cannot be touched.
+char *all_stacks() {
+    char *at = mapped(size_t(CLF_STACK) * CLF_THREADS);
+    for (size_t i = 0; at && i < CLF_THREADS; i++) mprotect(at + CLF_STACK * i, CLF_PAGE, PROT_NONE);
+    return at;
+}
+
+Result compute(Function &f, clf_launch launch) {
     if (const char *reason = refused(f, launch)) return clf_complain("launch of %s: %s", f.name.c_str(), reason), INVALID;
+    static char *stacks = all_stacks(), *states = mapped(size_t(CLF_STATE) * CLF_THREADS);
+    if (!stacks || !states) return clf_complain("there is no memory for the threads of a block"), OUT_OF_MEMORY;
+    launch.stacks = stacks;
+    launch.states = states;
     auto from = Clock::now();
     const char *reason;
     {
@@ -316,7 +333,7 @@ Result cuLaunchKernel(Function *f, unsigned gx, unsigned gy, unsigned gz, unsign
     if (is_measurement(*f, parameters)) return OK;
     // The question whether the device computes is a small one.
     if (counts_only() && (!f->invoke || gx * bx > 64)) return OK;
-    return compute(*f, {{gx, gy, gz}, {bx, by, bz}, shared, parameters});
+    return compute(*f, {{gx, gy, gz}, {bx, by, bz}, shared, parameters, nullptr, nullptr});
 }
 Result cuGetErrorName(int, const char **name) { *name = "CUDA_ERROR_OF_THE_EMULATED_GPU"; return OK; }
 Result cuGetErrorString(int, const char **text) { *text = "an error of the emulated GPU, which said on stderr what it was"; return OK; }

@@ -44,8 +44,8 @@ static void wake(unsigned threads, State waiting) {
 }
 
 /// Runs a block to its end; false where it cannot get there, with the reason in `failure`.
-static bool run_block(unsigned threads) {
-    if (!prepare(threads)) { failure = "there is no memory for its threads"; return false; }
+static bool run_block(char *stacks, unsigned threads) {
+    prepare(stacks, threads);
     // Lanes at a barrier may still come to where the others of their warp wait; once nothing moves they will not.
     bool is_stuck = false;
     for (;;) {
@@ -93,18 +93,19 @@ template <class... A> const char *invoke(void (*kernel)(A...), const clf_launch 
     blockDim = {launch->block[0], launch->block[1], launch->block[2]};
     gridDim = {launch->grid[0], launch->grid[1], launch->grid[2]};
     unsigned threads = blockDim.x * blockDim.y * blockDim.z;
-    if (threads > MOST_THREADS) return "it has more than 1024 threads in a block";
+    if (threads > CLF_THREADS) return "it has more than 1024 threads in a block";
     if (launch->shared > sizeof clf_shared) return "it asks for more shared memory than there is";
     Call<A...> work{kernel, launch->parameters};
     argument = &work;
     body = [](void *at) { call(*(Call<A...> *)at, std::index_sequence_for<A...>()); };
     failure = nullptr;
     shared_bytes = launch->shared;
+    lanes = (Lane *)launch->states;
     for (blockIdx.z = 0; blockIdx.z < gridDim.z; blockIdx.z++)
         for (blockIdx.y = 0; blockIdx.y < gridDim.y; blockIdx.y++)
             for (blockIdx.x = 0; blockIdx.x < gridDim.x; blockIdx.x++) {
                 memset(clf_shared, 0xff, launch->shared); // Not a number: what nobody wrote shows in the result.
-                if (!(threads_wait ? run_block(threads) : run_loop())) return failure;
+                if (!(threads_wait ? run_block(launch->stacks, threads) : run_loop())) return failure;
             }
     return nullptr;
 }

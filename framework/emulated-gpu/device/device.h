@@ -9,7 +9,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <math.h>
-#include <sys/mman.h>
 #include <type_traits>
 #include <utility>
 

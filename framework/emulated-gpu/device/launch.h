@@ -1,10 +1,15 @@
 // What the driver and a compiled kernel agree on.
 #pragma once
 
+/// Threads of a block at most, bytes of the stack of each, of which the lowest page cannot be touched, bytes of its other state.
+enum { CLF_THREADS = 1024, CLF_STACK = 128 << 10, CLF_PAGE = 4096, CLF_STATE = 2048 };
+
 /// One launch, as `cuLaunchKernel` gets it: blocks, threads of a block, bytes of dynamic shared memory, addresses of arguments.
+/// `stacks` and `states` are memory for CLF_THREADS threads, which all kernels share.
 struct clf_launch {
     unsigned grid[3], block[3], shared;
     void **parameters;
+    char *stacks, *states;
 };
 
 /// Computes a launch; a null pointer, or why it could not.

@@ -6,8 +6,7 @@ alignas(1024) static unsigned char clf_shared[256 * 1024];
 
 namespace clf {
 
-constexpr unsigned MOST_THREADS = 1024, MOST_EXCHANGED = 512;
-constexpr size_t STACK = 128 * 1024, PAGE = 4096;
+constexpr unsigned MOST_EXCHANGED = 512;
 
 enum State { READY, AT_WARP, AT_BLOCK, AT_BARRIER, DONE, FAILED };
 
@@ -19,6 +18,7 @@ struct Lane {
     uint3 index;
     unsigned char given[MOST_EXCHANGED], published[MOST_EXCHANGED];
 };
+static_assert(sizeof(Lane) <= CLF_STATE, "the driver has memory for it");
 
 static Lane *lanes = nullptr, *current = nullptr;
 static void *scheduler = nullptr;
@@ -83,23 +83,11 @@ static void begin() {
     __builtin_trap();
 }
 
-/// Memory of all stacks; below each lies a page that cannot be touched.
-static char *all_stacks() {
-    constexpr size_t size = STACK * MOST_THREADS;
-    auto at = (char *)mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (at == MAP_FAILED) return nullptr;
-    for (unsigned i = 0; i < MOST_THREADS; i++) mprotect(at + STACK * i, PAGE, PROT_NONE);
-    return at;
-}
-
-/// Makes `threads` fibers that begin with the kernel's first line; false where there is no memory for them.
-static bool prepare(unsigned threads) {
-    static char *stacks = all_stacks();
-    if (!lanes) lanes = (Lane *)calloc(MOST_THREADS, sizeof(Lane));
-    if (!stacks || !lanes) return false;
+/// Makes `threads` fibers that begin with the kernel's first line.
+static void prepare(char *stacks, unsigned threads) {
     for (unsigned i = 0; i < threads; i++) {
         // Not all at the same place of a page: they would displace one another from the caches.
-        void **top = (void **)(stacks + STACK * (i + 1) - 64 - (i % 16) * 64);
+        void **top = (void **)(stacks + size_t(CLF_STACK) * (i + 1) - 64 - (i % 16) * 64);
         *--top = nullptr;
         *--top = (void *)begin;
         for (int k = 0; k < 6; k++) *--top = nullptr;
@@ -107,7 +95,6 @@ static bool prepare(unsigned threads) {
         lanes[i].state = READY;
         lanes[i].index = {i % blockDim.x, i / blockDim.x % blockDim.y, i / blockDim.x / blockDim.y};
     }
-    return true;
 }
 
 } // namespace clf

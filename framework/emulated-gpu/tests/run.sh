@@ -13,5 +13,13 @@ for name in unknown_asm bfind two_instructions unknown_function __vabsdiffu4 stu
   grep -q -- "$name" "$work/refusals" || { cat "$work/refusals" >&2; echo "FAILED stderr does not name $name" >&2; exit 1; }
 done
 [ $code = 1 ] || { echo "FAILED run.sh ends with $code in spite of failures" >&2; exit 1; }
+for name in endless lost; do
+  if CLF_EMULATED_SECONDS=1 "$here/../run.sh" "$work/device" "$here" "$name" >/dev/null 2>"$work/last"; then ended=yes; else ended=no; fi
+  if [ $ended = yes ] || ! grep -q "kernel $name" "$work/last"; then
+    cat "$work/last" >&2
+    echo "FAILED stderr does not name the kernel $name" >&2
+    exit 1
+  fi
+done
 [ "$("$here/../run.sh" bash -c 'exit 7' 2>/dev/null || echo $?)" = 7 ] || { echo "FAILED run.sh loses an exit code" >&2; exit 1; }
 echo "everything that was refused is named on stderr"
