@@ -109,11 +109,12 @@ Result copy(void *to, const void *from, size_t size) {
     return OK;
 }
 Result upload(uint64_t to, const void *from, size_t size) { return is_allocated(to, size) ? copy((void *)to, from, size) : INVALID; }
+// A launch was counted and not computed: what is read back from now on is zero.
+bool reads_zero = false;
+
 Result download(void *to, uint64_t from, size_t size) {
-    // Whether the device computes is asked before anything else, and the answer is read back by the first copies.
-    static int reads = 0;
     if (!is_allocated(from, size)) return INVALID;
-    if (counts_only() && reads++ >= 3) return memset(to, 0, size), OK;
+    if (reads_zero) return memset(to, 0, size), OK;
     return copy(to, (void *)from, size);
 }
 
@@ -145,7 +146,8 @@ const char *refused(const Function &f, const clf_launch &l) {
 const char *running = nullptr;
 
 void crashed(int signal) {
-    fprintf(stderr, "emulated GPU: kernel %s touched memory that is not there\n", running);
+    const char *what = signal == SIGFPE ? "divided a whole number by zero" : "touched memory that is not there";
+    fprintf(stderr, "emulated GPU: kernel %s %s\n", running, what);
     std::signal(signal, SIG_DFL);
     raise(signal);
 }
@@ -157,7 +159,8 @@ void too_long(int) {
 
 /// Takes signals while a kernel runs, and gives them back.
 struct Watch {
-    struct sigaction crash, alarm;
+    static constexpr int CRASHES[] = {SIGSEGV, SIGBUS, SIGFPE};
+    struct sigaction crash[3], alarm;
     Watch(const Function &f) {
         static char stack[64 << 10];
         running = f.name.c_str();
@@ -166,14 +169,14 @@ struct Watch {
         struct sigaction action = {};
         action.sa_flags = SA_ONSTACK;
         action.sa_handler = crashed;
-        sigaction(SIGSEGV, &action, &crash);
+        for (int i = 0; i < 3; i++) sigaction(CRASHES[i], &action, &crash[i]);
         action.sa_handler = too_long;
         sigaction(SIGALRM, &action, &alarm);
         ::alarm(number("CLF_EMULATED_SECONDS", 600));
     }
     ~Watch() {
         ::alarm(0);
-        sigaction(SIGSEGV, &crash, nullptr);
+        for (int i = 0; i < 3; i++) sigaction(CRASHES[i], &crash[i], nullptr);
         sigaction(SIGALRM, &alarm, nullptr);
     }
 };
@@ -292,7 +295,10 @@ Result cuMemcpy2DAsync_v2(const Copy2D *c, void *) {
         if (p->type != 1 && p->type != 2) return clf_complain("a copy of memory of type %d", p->type), NOT_SUPPORTED;
         if (p->type == 2 && c->height && !is_allocated((uint64_t)row(*p, 0), (c->height - 1) * p->pitch + c->width)) return INVALID;
     }
-    for (size_t i = 0; i < c->height; i++) copy(row(c->to, i), row(c->from, i), c->width);
+    bool is_zero = c->to.type == 1 && c->from.type == 2 && reads_zero;
+    for (size_t i = 0; i < c->height; i++)
+        if (is_zero) memset(row(c->to, i), 0, c->width);
+        else copy(row(c->to, i), row(c->from, i), c->width);
     return OK;
 }
 
@@ -331,8 +337,8 @@ Result cuLaunchKernel(Function *f, unsigned gx, unsigned gy, unsigned gz, unsign
     f->launches++;
     f->threads += double(gx) * gy * gz * bx * by * bz;
     if (is_measurement(*f, parameters)) return OK;
-    // The question whether the device computes is a small one.
-    if (counts_only() && (!f->invoke || gx * bx > 64)) return OK;
+    // The sum with which clf asks whether the device computes is a small one, and the first.
+    if (counts_only() && (reads_zero || !f->invoke || gx * bx > 64)) return reads_zero = true, OK;
     return compute(*f, {{gx, gy, gz}, {bx, by, bz}, shared, parameters, nullptr, nullptr});
 }
 Result cuGetErrorName(int, const char **name) { *name = "CUDA_ERROR_OF_THE_EMULATED_GPU"; return OK; }
