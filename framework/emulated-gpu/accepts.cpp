@@ -23,13 +23,15 @@ int main(int count, char **arguments) {
     if (count < 4) return puts("accepts NVRTC SOURCE PTX OPTION..."), 2;
     void *library = dlopen(arguments[1], RTLD_NOW | RTLD_LOCAL);
     if (!library) return puts(dlerror()), 2;
-    auto create = find<int(void **, const char *, const char *, int, const char *const *, const char *const *)>(library, "nvrtcCreateProgram");
+    typedef int Create(void **, const char *, const char *, int, const char *const *, const char *const *);
+    auto create = find<Create>(library, "nvrtcCreateProgram");
     auto compile = find<int(void *, int, const char *const *)>(library, "nvrtcCompileProgram");
     if (!create || !compile) return printf("%s is not NVRTC\n", arguments[1]), 2;
     std::stringstream source;
     source << std::ifstream(arguments[2]).rdbuf();
     void *program = nullptr;
-    if (create(&program, source.str().c_str(), "kernel.cu", 0, nullptr, nullptr)) return puts("nvrtcCreateProgram failed"), 2;
+    if (create(&program, source.str().c_str(), "kernel.cu", 0, nullptr, nullptr))
+        return puts("nvrtcCreateProgram failed"), 2;
     if (compile(program, count - 4, arguments + 4)) {
         puts(text_of(library, program, "nvrtcGetProgramLogSize", "nvrtcGetProgramLog").c_str());
         return 1;

@@ -61,7 +61,8 @@ std::string home() {
 
 /// Where compiled kernels are kept: CLF_EMULATED_CACHE, or else the user's cache folder.
 std::string cache() {
-    std::string path = variable("CLF_EMULATED_CACHE", variable("XDG_CACHE_HOME", variable("HOME", ".") + "/.cache") + "/clf-emulated-gpu");
+    std::string own = variable("XDG_CACHE_HOME", variable("HOME", ".") + "/.cache") + "/clf-emulated-gpu";
+    std::string path = variable("CLF_EMULATED_CACHE", own);
     for (size_t i = 1; i <= path.size(); i++)
         if (i == path.size() || path[i] == '/') mkdir(path.substr(0, i).c_str(), 0755);
     return path;
@@ -127,7 +128,8 @@ void ask_nvrtc(const std::string &base, const Words &options) {
     std::string said = read(log);
     unlink(log.c_str());
     if (code == 0) { rename(aside(ptx).c_str(), ptx.c_str()); return; }
-    throw std::runtime_error(code == 1 ? "NVRTC does not take it:\n" + said : "NVRTC cannot be asked (" + nvrtc + ", code " + std::to_string(code) + "): " + said);
+    if (code == 1) throw std::runtime_error("NVRTC does not take it:\n" + said);
+    throw std::runtime_error("NVRTC cannot be asked (" + nvrtc + ", code " + std::to_string(code) + "): " + said);
 }
 
 /// Compiles the kernel for this processor.
@@ -135,8 +137,11 @@ void compile(const std::string &base, const std::string &source) {
     std::string library = base + ".so", log = aside(base + ".errors");
     if (exists(library)) return;
     write(base + ".cpp", translate(source));
-    int code = run({variable("CLF_EMULATED_CXX", "c++"), "-std=c++17", "-O2", "-march=native", "-w", "-fno-strict-aliasing", "-ffp-contract=off",
-                    "-fmax-errors=3", "-shared", "-fPIC", "-I" + home() + "/device", "-o", aside(library), base + ".cpp"}, log);
+    // No fused products but those that the kernel names; a pointer may be read as one of another type.
+    Words words = {variable("CLF_EMULATED_CXX", "c++"), "-std=c++17", "-O2", "-march=native", "-ffp-contract=off", "-w"};
+    Words more = {"-fno-strict-aliasing", "-shared", "-fPIC", "-I" + home() + "/device", "-o", aside(library), base + ".cpp"};
+    words.insert(words.end(), more.begin(), more.end());
+    int code = run(words, log);
     std::string said = read(log);
     unlink(log.c_str());
     if (code) throw std::runtime_error("the host's compiler does not take it:\n" + said);

@@ -20,7 +20,16 @@ namespace {
 
 typedef int Result;
 typedef std::chrono::steady_clock Clock;
-enum : Result { OK = 0, INVALID = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 101, INVALID_IMAGE = 200, NOT_FOUND = 500, LAUNCH_FAILED = 719, NOT_SUPPORTED = 801 };
+enum : Result {
+    OK = 0,
+    INVALID = 1,
+    OUT_OF_MEMORY = 2,
+    NO_DEVICE = 101,
+    INVALID_IMAGE = 200,
+    NOT_FOUND = 500,
+    LAUNCH_FAILED = 719,
+    NOT_SUPPORTED = 801,
+};
 
 struct Function {
     std::string name;
@@ -59,9 +68,11 @@ void report() {
     if (!file) return clf_complain("%s cannot be written", path);
     long launches = 0;
     for (auto f : functions) launches += f->launches;
-    fprintf(file, "launches %ld\tkernels %zu\tcopies %ld\tbytes copied %.0f\tmost bytes in use %zu\n", launches, functions.size(), copies, copied, peak);
+    fprintf(file, "launches %ld\tkernels %zu\tcopies %ld\tbytes copied %.0f\tmost bytes in use %zu\n", launches,
+            functions.size(), copies, copied, peak);
     fprintf(file, "launches\tseconds\tthreads\tkernel\n");
-    for (auto f : functions) fprintf(file, "%ld\t%.6f\t%.0f\t%s\n", f->launches, f->seconds, f->threads, f->name.c_str());
+    for (auto f : functions)
+        fprintf(file, "%ld\t%.6f\t%.0f\t%s\n", f->launches, f->seconds, f->threads, f->name.c_str());
     fclose(file);
 }
 
@@ -75,6 +86,8 @@ Result allocate(uint64_t *pointer, size_t size) {
     size = (size + 4095) / 4096 * 4096;
     void *at = mapped(size);
     if (!at) return OUT_OF_MEMORY;
+    // A GPU hands out what was in its memory before.
+    if (number("CLF_EMULATED_POISON", 0)) memset(at, 0xff, size);
     std::lock_guard<std::mutex> guard(lock);
     memory[(uint64_t)at] = size;
     in_use += size;
@@ -108,7 +121,9 @@ Result copy(void *to, const void *from, size_t size) {
     copied += size;
     return OK;
 }
-Result upload(uint64_t to, const void *from, size_t size) { return is_allocated(to, size) ? copy((void *)to, from, size) : INVALID; }
+Result upload(uint64_t to, const void *from, size_t size) {
+    return is_allocated(to, size) ? copy((void *)to, from, size) : INVALID;
+}
 // A launch was counted and not computed: what is read back from now on is zero.
 bool reads_zero = false;
 
@@ -189,7 +204,8 @@ char *all_stacks() {
 }
 
 Result compute(Function &f, clf_launch launch) {
-    if (const char *reason = refused(f, launch)) return clf_complain("launch of %s: %s", f.name.c_str(), reason), INVALID;
+    if (const char *reason = refused(f, launch))
+        return clf_complain("launch of %s: %s", f.name.c_str(), reason), INVALID;
     static char *stacks = all_stacks(), *states = mapped(size_t(CLF_STATE) * CLF_THREADS);
     if (!stacks || !states) return clf_complain("there is no memory for the threads of a block"), OUT_OF_MEMORY;
     launch.stacks = stacks;
@@ -293,7 +309,8 @@ Result cuMemcpy2DAsync_v2(const Copy2D *c, void *) {
     auto row = [](const Plane &p, size_t i) { return (p.type == 1 ? p.host : (char *)p.device) + (p.y + i) * p.pitch + p.x; };
     for (const Plane *p : {&c->from, &c->to}) {
         if (p->type != 1 && p->type != 2) return clf_complain("a copy of memory of type %d", p->type), NOT_SUPPORTED;
-        if (p->type == 2 && c->height && !is_allocated((uint64_t)row(*p, 0), (c->height - 1) * p->pitch + c->width)) return INVALID;
+        size_t size = c->height ? (c->height - 1) * p->pitch + c->width : 0;
+        if (p->type == 2 && !is_allocated((uint64_t)row(*p, 0), size)) return INVALID;
     }
     bool is_zero = c->to.type == 1 && c->from.type == 2 && reads_zero;
     for (size_t i = 0; i < c->height; i++)
@@ -304,7 +321,8 @@ Result cuMemcpy2DAsync_v2(const Copy2D *c, void *) {
 
 Result cuModuleLoadData(Module **module, const char *image) {
     static const char mark[] = "// emulated ";
-    if (strncmp(image, mark, strlen(mark))) return clf_complain("a module that the emulated compiler has not made"), INVALID_IMAGE;
+    if (strncmp(image, mark, strlen(mark)))
+        return clf_complain("a module that the emulated compiler has not made"), INVALID_IMAGE;
     std::string path(image + strlen(mark), strcspn(image + strlen(mark), "\n"));
     *module = new Module;
     if (counts_only() && access(path.c_str(), R_OK)) return OK;
@@ -318,7 +336,8 @@ Result cuModuleGetFunction(Function **function, Module *module, const char *name
     auto invoke = (clf_invoke_t)find("clf_invoke");
     auto of = (const char *const *)find("clf_name");
     auto bounds = (const unsigned *)find("clf_most_threads");
-    if (module->library && (!invoke || !of || !bounds || strcmp(*of, name))) return clf_complain("there is no kernel %s", name), NOT_FOUND;
+    if (module->library && (!invoke || !of || !bounds || strcmp(*of, name)))
+        return clf_complain("there is no kernel %s", name), NOT_FOUND;
     *function = new Function{name, invoke, bounds ? *bounds : 0};
     std::lock_guard<std::mutex> guard(lock);
     functions.push_back(*function);
@@ -326,13 +345,15 @@ Result cuModuleGetFunction(Function **function, Module *module, const char *name
 }
 Result cuFuncSetAttribute(Function *f, int attribute, int value) {
     if (attribute == 9) return OK; // Which share of the caches is shared memory.
-    if (attribute != 8) return clf_complain("kernel %s: no attribute %d can be set", f->name.c_str(), attribute), INVALID;
-    if (value < 0 || value > (int)MOST_SHARED) return clf_complain("kernel %s: %d bytes of shared memory", f->name.c_str(), value), INVALID;
+    if (attribute != 8)
+        return clf_complain("kernel %s: no attribute %d can be set", f->name.c_str(), attribute), INVALID;
+    if (value < 0 || value > (int)MOST_SHARED)
+        return clf_complain("kernel %s: %d bytes of shared memory", f->name.c_str(), value), INVALID;
     f->shared = value > 48 << 10 ? value : 48 << 10;
     return OK;
 }
-Result cuLaunchKernel(Function *f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared,
-                      void *, void **parameters, void **) {
+Result cuLaunchKernel(Function *f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
+                      unsigned shared, void *, void **parameters, void **) {
     std::lock_guard<std::mutex> guard(lock);
     f->launches++;
     f->threads += double(gx) * gy * gz * bx * by * bz;
@@ -342,16 +363,22 @@ Result cuLaunchKernel(Function *f, unsigned gx, unsigned gy, unsigned gz, unsign
     return compute(*f, {{gx, gy, gz}, {bx, by, bz}, shared, parameters, nullptr, nullptr});
 }
 Result cuGetErrorName(int, const char **name) { *name = "CUDA_ERROR_OF_THE_EMULATED_GPU"; return OK; }
-Result cuGetErrorString(int, const char **text) { *text = "an error of the emulated GPU, which said on stderr what it was"; return OK; }
+Result cuGetErrorString(int, const char **text) {
+    *text = "an error of the emulated GPU, which said on stderr what it was";
+    return OK;
+}
 
-Result cuTensorMapEncodeTiled(void *map, int type, unsigned rank, void *base, const uint64_t *sizes, const uint64_t *strides, const unsigned *box,
-                              const unsigned *steps, int interleave, int swizzle, int, int fill) {
+Result cuTensorMapEncodeTiled(void *map, int type, unsigned rank, void *base, const uint64_t *sizes,
+                              const uint64_t *strides, const unsigned *box, const unsigned *steps, int interleave,
+                              int swizzle, int, int fill) {
     // Whole numbers, floats, bfloat16; 11 is tf32. Those that flush small numbers to zero are not known.
     static const unsigned bytes[] = {1, 2, 4, 4, 8, 8, 2, 4, 8, 2, 0, 4};
-    bool is_right = type >= 0 && type < 12 && bytes[type] && rank >= 1 && rank <= 5 && !interleave && swizzle >= 0 && swizzle <= 3 && !fill && (uint64_t)base % 16 == 0;
+    bool is_right = type >= 0 && type < 12 && bytes[type] && rank >= 1 && rank <= 5 && !interleave && swizzle >= 0 &&
+                    swizzle <= 3 && !fill && (uint64_t)base % 16 == 0;
     clf_tensor_map m = {};
     for (unsigned i = 0; is_right && i < rank; i++) {
-        is_right = sizes[i] && sizes[i] <= 1ul << 32 && box[i] && box[i] <= 256 && steps[i] && steps[i] <= 8 && (!i || strides[i - 1] % 16 == 0);
+        is_right = sizes[i] && sizes[i] < 1ul << 32 && box[i] && box[i] <= 256 && steps[i] && steps[i] <= 8 &&
+                   (!i || strides[i - 1] % 16 == 0);
         m.size[i] = sizes[i];
         m.box[i] = box[i];
         m.step[i] = steps[i];
@@ -359,7 +386,8 @@ Result cuTensorMapEncodeTiled(void *map, int type, unsigned rank, void *base, co
     }
     unsigned inner = is_right ? box[0] * bytes[type] : 0;
     if (!is_right || inner % 16 || (swizzle && inner > 16u << swizzle)) {
-        clf_complain("no tensor map of type %d, rank %u, interleave %d, swizzle %d, fill %d, %u bytes in a row of its box", type, rank, interleave, swizzle, fill, inner);
+        clf_complain("no tensor map of type %d, rank %u, interleave %d, swizzle %d, fill %d, %u bytes in a row of its box",
+                     type, rank, interleave, swizzle, fill, inner);
         return INVALID;
     }
     m.base = (uint64_t)base;

@@ -16,6 +16,7 @@ CLF_EMULATED_CACHE     another folder for compiled kernels
 CLF_EMULATED_REPORT    a file for the launches of every kernel, with their seconds and threads
 CLF_EMULATED_COUNT_ONLY=1   launches are counted and not computed; what is read back is zero
 CLF_EMULATED_GIB       memory of the GPU, 140
+CLF_EMULATED_POISON=1  new memory of the GPU holds no numbers instead of zeros
 CLF_EMULATED_SECONDS   the longest that a kernel may take, 600
 CLF_EMULATED_CXX       the C++ compiler, c++
 

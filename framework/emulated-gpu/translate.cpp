@@ -56,11 +56,10 @@ void check_text(const Assembly &assembly, size_t operands) {
     if (text.empty() || !isalpha(text[0]) || text.find(';') != text.size() - 1 || text.find_first_of("\\@") != std::string::npos)
         refuse("asm that is not one instruction: " + text);
     size_t next = 0;
-    for (size_t at = text.find('%'); at != std::string::npos; at = text.find('%', at + 1))
-        if (text.compare(at + 1, std::to_string(next).size(), std::to_string(next)) || isdigit(text[at + 1 + std::to_string(next).size()]))
-            refuse("asm whose operands are not in their order: " + text);
-        else
-            next++;
+    for (size_t at = text.find('%'); at != std::string::npos; at = text.find('%', at + 1)) {
+        size_t end = text.find_first_not_of("0123456789", at + 1);
+        if (text.substr(at + 1, end - at - 1) != std::to_string(next++)) refuse("asm whose operands are not in their order: " + text);
+    }
     if (next != operands) refuse("asm with operands that it does not name: " + text);
 }
 
@@ -78,8 +77,8 @@ std::string call_of(const Assembly &assembly) {
         check_text(assembly, all.size());
         name = assembly.text.substr(0, assembly.text.find(' '));
         static const std::regex constant("[ ,]([0-9]+)(?=[,;])");
-        for (auto it = std::sregex_iterator(assembly.text.begin(), assembly.text.end(), constant); it != std::sregex_iterator(); ++it)
-            call += ", " + (*it)[1].str();
+        std::sregex_iterator it(assembly.text.begin(), assembly.text.end(), constant), end;
+        for (; it != end; ++it) call += ", " + (*it)[1].str();
     }
     for (char &c : name) if (!isalnum(c)) c = '_';
     for (auto &one : all) call += ", " + one;
@@ -117,7 +116,8 @@ std::string translate(std::string source) {
     static const std::regex shared("extern __shared__ __align__\\(\\d+\\) char (\\w+)\\[\\];");
     static const std::regex entry("extern \"C\" __global__ void __launch_bounds__\\((\\d+)\\)\\s+(\\w+)\\(");
     std::smatch found;
-    if (!std::regex_search(source, found, entry)) refuse("there is no kernel of the form extern \"C\" __global__ void __launch_bounds__(N) NAME(");
+    if (!std::regex_search(source, found, entry))
+        refuse("there is no kernel of the form extern \"C\" __global__ void __launch_bounds__(N) NAME(");
     std::string threads = found[1], name = found[2];
     bool wait = threads_wait(source);
     source = std::regex_replace(source, include, "");

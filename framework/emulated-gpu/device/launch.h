@@ -15,7 +15,8 @@ struct clf_launch {
 /// Computes a launch; a null pointer, or why it could not.
 typedef const char *(*clf_invoke_t)(const clf_launch *);
 
-/// What lies in a CUtensorMap: base address, strides in bytes from the second dimension on, sizes, box, steps, and whether numbers are rounded to tf32.
+/// What lies in a CUtensorMap: base address, strides in bytes from the second dimension on, sizes, box, steps, and
+/// whether numbers are rounded to tf32.
 struct clf_tensor_map {
     unsigned long base, stride[4];
     unsigned size[5];

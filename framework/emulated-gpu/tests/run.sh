@@ -9,12 +9,15 @@ trap 'rm -rf "$work"' EXIT
 code=0
 "$here/../run.sh" bash -c '"$1" "$2"; echo $? >"$3"' - "$work/device" "$here" "$work/code" 2>"$work/refusals" || code=$?
 [ -s "$work/code" ] && [ "$(cat "$work/code")" = 0 ] || { cat "$work/refusals" >&2; exit 1; }
-for name in unknown_asm bfind two_instructions unknown_function __vabsdiffu4 stuck absent_lane half_warp outside wide 'attribute 9999' 'tensor map'; do
+named=(unknown_asm bfind two_instructions unknown_function __vabsdiffu4 stuck absent_lane half_warp outside wide
+  'attribute 9999' 'tensor map')
+for name in "${named[@]}"; do
   grep -q -- "$name" "$work/refusals" || { cat "$work/refusals" >&2; echo "FAILED stderr does not name $name" >&2; exit 1; }
 done
 [ $code = 1 ] || { echo "FAILED run.sh ends with $code in spite of failures" >&2; exit 1; }
 for name in endless lost; do
-  if CLF_EMULATED_SECONDS=1 "$here/../run.sh" "$work/device" "$here" "$name" >/dev/null 2>"$work/last"; then ended=yes; else ended=no; fi
+  ended=yes
+  CLF_EMULATED_SECONDS=1 "$here/../run.sh" "$work/device" "$here" "$name" >/dev/null 2>"$work/last" || ended=no
   if [ $ended = yes ] || ! grep -q "kernel $name" "$work/last"; then
     cat "$work/last" >&2
     echo "FAILED stderr does not name the kernel $name" >&2
