@@ -13,6 +13,7 @@ use clf_clip::{Clip, TokenBatch, Weights};
 use crate::capabilities::Trains;
 
 /// What goes through a tower at once.
+#[allow(clippy::large_enum_variant, reason = "there are few, and how large a handle is depends on the backends")]
 pub(crate) enum Part {
     /// `[images, 3, size, size]`
     Images(Tensor<4>),

@@ -20,10 +20,12 @@ pub fn open(index: u16) -> Result<Device, String> {
     .unwrap_or_else(|failure| Err(format!("CUDA does not work: {failure}; check the driver with nvidia-smi")))
 }
 
+/// What it finds on the device of a number.
+type Check = fn(u16) -> Result<String, String>;
+
 /// What CUDA device `index` needs, in the order in which it is asked; ends with the first part that is wrong.
 pub fn parts(index: u16) -> Vec<Part> {
-    let checks: [(&'static str, fn(u16) -> Result<String, String>); 2] =
-        [("CUDA driver", check_driver), ("NVRTC", |_| check_compiler())];
+    let checks: [(&'static str, Check); 2] = [("CUDA driver", check_driver), ("NVRTC", |_| check_compiler())];
     let mut parts = Vec::new();
     for (name, check) in checks {
         let found = guard::within(PATIENCE, move || check(index)).and_then(|found| found);

@@ -27,7 +27,7 @@ impl Operation<1> for QuickGelu {
     fn forward(&self, [x]: &[CubeTensor; 1]) -> (CubeTensor, CubeTensor) {
         let out = empty(x, x.meta.shape().clone());
         if let Some(Launch { client, count, width, length }) = Launch::of(x) {
-            let (units, slope) = (CubeDim::new_1d(UNITS), QUICK_GELU_SLOPE as f32);
+            let (units, slope) = (CubeDim::new_1d(UNITS), QUICK_GELU_SLOPE);
             let (input, output) = (x.clone().into_buffer_arg(), out.clone().into_buffer_arg());
             quick_gelu_forward::launch(&client, count, units, width, input, output, slope, length);
         }
@@ -37,7 +37,7 @@ impl Operation<1> for QuickGelu {
     fn backward(&self, [x]: [CubeTensor; 1], _: CubeTensor, upstream: CubeTensor) -> [CubeTensor; 1] {
         let of_x = empty(&x, x.meta.shape().clone());
         if let Some(Launch { client, count, width, length }) = Launch::of(&x) {
-            let (units, slope) = (CubeDim::new_1d(UNITS), QUICK_GELU_SLOPE as f32);
+            let (units, slope) = (CubeDim::new_1d(UNITS), QUICK_GELU_SLOPE);
             let (input, gradient, output) =
                 (x.into_buffer_arg(), upstream.into_buffer_arg(), of_x.clone().into_buffer_arg());
             quick_gelu_backward::launch(&client, count, units, width, input, gradient, output, slope, length);

@@ -31,6 +31,7 @@ use cubek::{
             routines::{
                 TileSizeSelection,
                 batch::{double_unit::DoubleUnitSelectionArgs, simple_unit::SimpleUnitSelectionArgs},
+                gemm::GemmStrategy,
             },
         },
         routine::BlueprintStrategy,
@@ -121,7 +122,7 @@ fn strategies() -> Vec<Strategy> {
     [Strategy::Naive]
         .into_iter()
         .chain(tiled)
-        .chain([Strategy::Gemm(BlueprintStrategy::Inferred(Default::default()))])
+        .chain([Strategy::Gemm(BlueprintStrategy::Inferred(GemmStrategy::default()))])
         .collect()
 }
 
