@@ -2,7 +2,8 @@
 //!
 //! On burn's CPU backend every operation is one node of the autodiff graph, computed by kernels of this crate: rows are
 //! cut into chunks that stay in the caches, threads share the chunks, and all elementwise arithmetic is vectorised for the
-//! machine it runs on. Elsewhere the same operations are composed of burn's own ([`primitives`]).
+//! machine it runs on. Elsewhere the same operations are composed of burn's own ([`primitives`]); on a GPU those of them that
+//! would take many launches are kernels of this crate (`gpu`).
 //!
 //! How work is cut depends on shapes alone, so results are the same bits for any number of threads.
 
